@@ -1,0 +1,114 @@
+/** What a value of a label is, as RELION types it (from `relion_refine --print_metadata_labels` of RELION 3.1.3). */
+export type LabelType = "double" | "int" | "bool" | "string" | "vector";
+
+const names: Record<Exclude<LabelType, "double">, string> = {
+  int: `
+  AdaptiveOversampleOrder AreaId AutoLocalSearchesHealpixOrder AverageNrOfFrames BeamTiltClass
+  BodyKeepFixed BodyRotateRelativeTo ClassNumber CoarseImageSize CurrentImageSize CurrentIteration
+  DataDimensionality DataType EERGrouping EERUpsampling FourierSpaceInterpolator GroupNrParticles
+  GroupNumber HasLargeSizeIncreaseIterationsAgo HealpixOrder HealpixOrderOriginal HelicalTubeID
+  ImageDimensionality ImageId ImageSize ImageSizeX ImageSizeY ImageSizeZ IncrementImageSize JobType
+  JoboptionType MaxNumberOfPooledParticles MaximumCoarseImageSize MicrographEndFrame
+  MicrographFrameNumber MicrographId MicrographStartFrame MinRadiusNnInterpolation MotionModelCoeffsIdx
+  MotionModelVersion MovieFrameNumber MovieFramesRunningAverage NrBodies NrClasses NrGroups
+  NrHelicalAsymUnits NrHelicalNStart NrOfFrames NrOfSignificantSamples
+  NumberOfIterWithoutChangingAssignments NumberOfIterWithoutResolutionGain NumberOfIterations
+  OpticsGroup OrientationalPriorMode OrientationsID OriginalImageSize ParticleId ParticleNumber
+  PipeLineJobCounter PipeLineNodeType PipeLineProcessStatus PipeLineProcessType RadiusMaskExpImages
+  RadiusMaskMap RandomSeed RandomSubset ReferenceDimensionality ScheduleEdgeNumber Selected
+  SgdFinalIterations SgdFinalSubsetSize SgdInBetweenIterations SgdInitialIterations
+  SgdInitialSubsetSize SgdMaxSubsets SgdSigma2FudgeHalflife SgdSubsetSize SgdWriteEverySubset
+  SmallestChangesClasses SortedIndex SpectralIndex WidthMaskEdge`,
+  bool: `
+  AnglePsiFlip CtfDataAreCtfPremultiplied CtfDataArePhaseFlipped DoAutoRefine DoCorrectCtf
+  DoCorrectMagnification DoCorrectNorm DoCorrectScale DoExternalReconstruct DoFastSubsetOptimisation
+  DoHelicalRefine DoIgnoreCtfUntilFirstPeak DoMapEstimation DoOnlyFlipCtfPhases DoRealignMovies
+  DoSkipAlign DoSkipRotate DoSolventFlattening DoSolventFscCorrection DoSplitRandomHalves
+  DoStochasticEM DoStochasticGradientDescent DoZeroMask Enabled FixSigmaNoiseEstimates
+  FixSigmaOffsetEstimates FixTauEstimates HasConverged HasHighFscAtResolLimit HelicalKeepTiltPriorFixed
+  HelicalSymmetryLocalRefinement IgnoreHelicalSymmetry Is3DSampling Is3DTranslationalSampling IsFlip
+  IsHelix JobIsContinue RefsAreCtfCorrected ScheduleBooleanVariableResetValue
+  ScheduleBooleanVariableValue ScheduleEdgeIsFork ScheduleJobHasStarted SgdSkipAnneal
+  UseTooCoarseSampling`,
+  string: `
+  AreaName BodyMaskName BodyReferenceName BodyStarFile Comment CtfImage CtfPowerSpectrum
+  ExperimentalDataStarFile ExtReconsDataImag ExtReconsDataReal ExtReconsResult ExtReconsResultStarfile
+  ExtReconsWeight FourierMask GroupName ImageName ImageOriginalName JobOptionDefaultValue
+  JobOptionDirectoryDefault JobOptionFilePattern JobOptionGUILabel JobOptionHelpText
+  JobOptionMenuOptions JobOptionValue JobOptionVariable JobTypeName LocalSymmetryFile MaskName
+  MicrographDefectFile MicrographGainName MicrographMetadata MicrographMovieName MicrographName
+  MicrographNameNoDW ModelStarFile ModelStarFile2 MtfFileName OpticsGroupName OpticsStarFile
+  OrientSamplingStarFile OriginalParticleName OutputRootName ParticleName PipeLineEdgeFromNode
+  PipeLineEdgeProcess PipeLineEdgeToNode PipeLineNodeName PipeLineProcessAlias PipeLineProcessName
+  ReconstructImageName ReferenceImage SGDGradientImage ScheduleBooleanVariableName
+  ScheduleCurrentNodeName ScheduleEdgeBooleanVariable ScheduleEdgeInputNodeName
+  ScheduleEdgeOutputNodeName ScheduleEdgeOutputNodeNameIfTrue ScheduleEmailAddress
+  ScheduleFloatVariableName ScheduleJobMode ScheduleJobName ScheduleJobNameOriginal ScheduleName
+  ScheduleOperatorInput1 ScheduleOperatorInput2 ScheduleOperatorName ScheduleOperatorOutput
+  ScheduleOperatorType ScheduleOriginalStartNodeName ScheduleStringVariableName
+  ScheduleStringVariableResetValue ScheduleStringVariableValue SolventMask2Name SolventMaskName
+  StarFileMovieParticles SymmetryGroup TauSpectrumName UnfilteredMapHalf1 UnfilteredMapHalf2
+  UnknownLabel`,
+  vector: `
+  EvenZernike OddZernike`,
+};
+
+const doubles = `
+  AccumMotionEarly AccumMotionLate AccumMotionTotal AccuracyRotations AccuracyTranslations
+  AccuracyTranslationsAngst AdaptiveOversampleFraction AmplitudeContrast AmplitudeCorrelationMaskedMaps
+  AmplitudeCorrelationUnmaskedMaps AnglePsi AnglePsiFlipRatio AnglePsiPrior AngleRot AngleRotFlipRatio
+  AngleRotPrior AngleTilt AngleTiltPrior AngstromResolution AutopickFigureOfMerit AvailableMemory
+  AveragePmax AverageValue BeamTiltX BeamTiltY BestResolutionThusFar BfactorUsedForSharpening
+  BodyRotateDirectionX BodyRotateDirectionY BodyRotateDirectionZ BodySigmaAngles BodySigmaOffset
+  BodySigmaOffsetAngst BodySigmaPsi BodySigmaRot BodySigmaTilt ChangesOptimalClasses
+  ChangesOptimalOffsets ChangesOptimalOrientations ChromaticAberration ClassDistribution
+  ClassPriorOffsetX ClassPriorOffsetY ConvergenceCone CoordinateX CoordinateY CoordinateZ
+  CorrectedFourierShellCorrelationPhaseRandomizedMaskedMaps CorrelationFitGuinierPlot CtfAstigmatism
+  CtfBfactor CtfFigureOfMerit CtfMaxResolution CtfScalefactor CtfValidationScore CtfValue
+  CurrentResolution DefocusAngle DefocusU DefocusV DetectorPixelSize Diff2RandomHalves
+  DifferentialPhaseResidualMaskedMaps DifferentialPhaseResidualUnmaskedMaps EnergyLoss
+  EstimatedResolution FinalResolution FittedInterceptGuinierPlot FittedSlopeGuinierPlot
+  FourierCompleteness FourierShellCorrelation FourierShellCorrelationCorrected
+  FourierShellCorrelationMaskedMaps FourierShellCorrelationParticleMaskFraction
+  FourierShellCorrelationParticleMolWeight FourierShellCorrelationUnmaskedMaps GoldStandardFsc
+  GroupScaleCorrection HelicalCentralProportion HelicalMaskTubeInnerDiameter
+  HelicalMaskTubeOuterDiameter HelicalOffsetStep HelicalRise HelicalRiseInitial HelicalRiseInitialStep
+  HelicalRiseMax HelicalRiseMin HelicalSigmaDistance HelicalTrackLength HelicalTrackLengthAngst
+  HelicalTubePitch HelicalTwist HelicalTwistInitial HelicalTwistInitialStep HelicalTwistMax
+  HelicalTwistMin HighresLimitExpectation HighresLimitSGD ImagePixelSize ImageWeight JobOptionSliderMax
+  JobOptionSliderMin JobOptionSliderStep JoinHalvesUntilThisResolution KullbackLeiblerDivergence
+  KurtosisExcessValue LensStability LogAmplitudesIntercept LogAmplitudesMTFCorrected
+  LogAmplitudesOriginal LogAmplitudesSharpened LogAmplitudesWeighted LogLikeliContribution
+  LogLikelihood LongitudinalDisplacement LowresLimitExpectation MagMat00 MagMat01 MagMat10 MagMat11
+  Magnification MagnificationCorrection MagnificationSearchRange MagnificationSearchStep Matrix_1_1
+  Matrix_1_2 Matrix_1_3 Matrix_2_1 Matrix_2_2 Matrix_2_3 Matrix_3_1 Matrix_3_2 Matrix_3_3
+  MaxValueProbDistribution MaximumValue MicrographBinning MicrographDoseRate
+  MicrographOriginalPixelSize MicrographPixelSize MicrographPreExposure MicrographShiftX
+  MicrographShiftY MicrographTiltAngle MicrographTiltAxisDirection MicrographTiltAxisOutOfPlane
+  MinimumValue MolecularWeight MotionModelCoeff MtfValue NormCorrection NormCorrectionAverage
+  OffsetRange OffsetRangeOriginal OffsetStep OffsetStepOriginal OrientationDistribution OriginX
+  OriginXAngst OriginXPrior OriginXPriorAngst OriginY OriginYAngst OriginYPrior OriginYPriorAngst
+  OriginZ OriginZAngst OriginZPrior OriginZPriorAngst OverallAccuracyRotations
+  OverallAccuracyTranslations OverallAccuracyTranslationsAngst OverallFourierCompleteness PaddingFactor
+  ParticleBoxFractionMolecularWeight ParticleBoxFractionSolventMask ParticleDiameter
+  ParticleFigureOfMerit ParticleSelectZScore PerFrameCumulativeWeight PerFrameRelativeWeight PhaseShift
+  PixelSize PsiStep PsiStepOriginal RandomiseFrom ReferenceSigma2 ReferenceSpectralPower ReferenceTau2
+  Resolution ResolutionInversePixel ResolutionSquared SamplingPerturbFactor SamplingPerturbInstance
+  SamplingRate SamplingRateX SamplingRateY SamplingRateZ ScheduleFloatVariableResetValue
+  ScheduleFloatVariableValue SgdFinalResolution SgdInitialResolution SgdMuFactor SgdSigma2FudgeInitial
+  SgdStepsize Sigma2Noise SigmaOffsets SigmaOffsetsAngst SigmaPriorPsiAngle SigmaPriorRotAngle
+  SigmaPriorTiltAngle SignalToNoiseRatio SkewnessValue SmallestChangesOffsets
+  SmallestChangesOrientations SpectralOrientabilityContribution SphericalAberration SsnrMap
+  StandardDeviationValue Tau2FudgeFactor TiltAngleLimit TransversalDisplacement Voltage`;
+
+const types = new Map<string, LabelType>();
+const add = (type: LabelType, list: string) => {
+  for (const name of list.trim().split(/\s+/)) types.set(`rln${name}`, type);
+};
+add("double", doubles);
+for (const [type, list] of Object.entries(names)) add(type as LabelType, list);
+
+/** The type of a RELION label (without the leading underscore), or undefined for labels that RELION 3.1 does not know. */
+export function labelType(label: string): LabelType | undefined {
+  return types.get(label);
+}
