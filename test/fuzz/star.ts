@@ -40,7 +40,7 @@ function naiveCells(bytes: Uint8Array): string[] | undefined {
   for (const line of text.split("\n")) {
     const words = line.split(/[ \t\r]+/).filter((word) => word !== "");
     if (words.length === 0 || /^data_/i.test(words[0])) continue;
-    cells.push(...words.filter((word) => !/^loop_$/i.test(word)));
+    cells.push(...words.slice(/^loop_$/i.test(words[0]) ? 1 : 0));
   }
   return cells.sort();
 }

@@ -2,7 +2,7 @@ import { FormatError, UserError } from "../../errors.js";
 import { nearest } from "../../text.js";
 import type { ByteSource } from "../source.js";
 import { lineAt, StarTable, type TokenStore } from "./table.js";
-import { isSpace, tokenEnd, tokenText } from "./tokens.js";
+import { isSpace, plainText, tokenEnd, tokenText } from "./tokens.js";
 
 /** Token positions are stored as 32-bit integers. */
 const largestFile = 2 ** 32 - 1;
@@ -112,7 +112,7 @@ class Parser {
       if (this.pos >= bytes.length) return false;
       if (bytes[this.pos] === 35) {
         const end = this.lineEnd();
-        this.comments.push(tokenText(bytes, this.pos + 1, end).trim());
+        this.comments.push(plainText(bytes, this.pos + 1, end).trim());
         this.pos = end;
       } else if (bytes[this.pos] === 10) {
         this.pos++;
@@ -144,7 +144,7 @@ class Parser {
     const end = tokenEnd(bytes, start);
     if (end < 0)
       this.fail(
-        `the quote before ${clip(tokenText(bytes, start + 1, this.lineEnd()))} is not closed on its line`,
+        `the quote before ${clip(plainText(bytes, start + 1, this.lineEnd()))} is not closed on its line`,
       );
     this.pos = end;
     return { start, end };
@@ -181,7 +181,7 @@ class Parser {
     const starts: number[] = [];
     while (this.skipBlankLines() && this.bytes[this.pos] === 95) {
       const token = this.nextToken() as { start: number; end: number };
-      const label = tokenText(this.bytes, token.start + 1, token.end);
+      const label = plainText(this.bytes, token.start + 1, token.end);
       this.addLabel(labels, label, block.name);
       if (this.bytes[this.pos] === 10 || this.pos >= this.bytes.length)
         this.fail(`_${label} has no value on its line`);
@@ -215,7 +215,7 @@ class Parser {
     while (inHeader && this.skipBlankLines()) {
       while (this.bytes[this.pos] === 95) {
         const token = this.nextToken() as { start: number; end: number };
-        this.addLabel(labels, tokenText(this.bytes, token.start + 1, token.end), block.name);
+        this.addLabel(labels, plainText(this.bytes, token.start + 1, token.end), block.name);
         while (this.pos < this.bytes.length && isSpace(this.bytes[this.pos])) this.pos++;
         if (this.bytes[this.pos] === 35) this.pos = this.labelNumberEnd();
         while (this.pos < this.bytes.length && isSpace(this.bytes[this.pos])) this.pos++;
@@ -234,7 +234,7 @@ class Parser {
   /** After a label: the end of `#12` where another label follows on the line, else of the line. */
   private labelNumberEnd(): number {
     const end = this.lineEnd();
-    const match = /^#\d+\s+(?=_)/.exec(tokenText(this.bytes, this.pos, end));
+    const match = /^#\d+\s+(?=_)/.exec(plainText(this.bytes, this.pos, end));
     return match === null ? end : this.pos + match[0].length;
   }
 
@@ -307,10 +307,10 @@ class Parser {
     return /^(data_|(loop_|stop_|global_|save_.*)$)/i.test(this.peekWord());
   }
 
-  /** A line that is only `_label` or `_label #n` cannot be a row. */
+  /** A line that is only `_label`, with or without a comment, cannot be a row. */
   private looksLikeLabel(): boolean {
     const end = this.lineEnd();
-    return /^_\S+\s*(#\d+\s*)?$/.test(tokenText(this.bytes, this.pos, end));
+    return /^_\S*\s*(#.*)?$/.test(plainText(this.bytes, this.pos, end));
   }
 
   private checkText(start: number): void {

@@ -22,10 +22,13 @@ export function tokenEnd(bytes: Uint8Array, start: number): number {
   return at;
 }
 
+/** Bytes as text. */
+export const plainText = (bytes: Uint8Array, start: number, end: number): string =>
+  decoder.decode(bytes.subarray(start, end));
+
 /** The text of a token: quotes removed and, inside them, RELION's `\a` turned back into a double quote. */
 export function tokenText(bytes: Uint8Array, start: number, end: number): string {
   const quote = bytes[start];
-  if (quote === 34 || quote === 39)
-    return decoder.decode(bytes.subarray(start + 1, end - 1)).replaceAll("\\a", '"');
-  return decoder.decode(bytes.subarray(start, end));
+  if (quote === 34 || quote === 39) return plainText(bytes, start + 1, end - 1).replaceAll("\\a", '"');
+  return plainText(bytes, start, end);
 }

@@ -1,0 +1,265 @@
+import { FormatError, UserError } from "../errors.js";
+import { matrixToEuler } from "../geometry/euler.js";
+import { nearest } from "../text.js";
+import { type ByteSource, readRange } from "./source.js";
+
+/** One field of a structured NumPy array: `width` values a row. */
+export interface CsField {
+  readonly name: string;
+  /** NumPy type code without the byte order: f4, i8, u4, S12, U3, b1. */
+  readonly type: string;
+  readonly width: number;
+}
+
+/** A cryoSPARC `.cs` file: a one-dimensional structured NumPy array, column by column. */
+export class CsTable {
+  constructor(
+    readonly file: string,
+    readonly rowCount: number,
+    readonly fields: readonly CsField[],
+    private readonly columns: ReadonlyMap<string, Float64Array | string[]>,
+  ) {}
+
+  has(name: string): boolean {
+    return this.columns.has(name);
+  }
+
+  /** `rowCount * width` values of a field. */
+  numbers(name: string): Float64Array {
+    const column = this.column(name);
+    if (column instanceof Float64Array) return column;
+    throw new UserError(`${this.file}: ${name} holds text where numbers were expected`);
+  }
+
+  strings(name: string): string[] {
+    const column = this.column(name);
+    return column instanceof Float64Array ? Array.from(column, String) : column;
+  }
+
+  private column(name: string): Float64Array | string[] {
+    const column = this.columns.get(name);
+    if (column !== undefined) return column;
+    const near = nearest(name, [...this.columns.keys()]);
+    throw new UserError(
+      `${this.file}: has no field ${name}${near === undefined ? "" : `; the nearest one is ${near}`}`,
+    );
+  }
+}
+
+const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
+
+/** Whether bytes start like a NumPy file. */
+export const isNumpy = (head: Uint8Array): boolean => magic.every((byte, index) => head[index] === byte);
+
+interface Layout extends CsField {
+  readonly little: boolean;
+  readonly itemBytes: number;
+}
+
+/** Read a `.cs` (structured `.npy`) file. Throws `FormatError` for other arrays and damaged files. */
+export async function readCs(source: ByteSource): Promise<CsTable> {
+  const file = source.name;
+  const fail = (problem: string, byte = 0): never => {
+    throw new FormatError({ file, byte }, problem);
+  };
+  const head = await readRange(source, 0, 12);
+  if (!isNumpy(head)) fail("is no NumPy file: it does not start with \\x93NUMPY");
+  const version = head[6];
+  if (version < 1 || version > 3) fail(`NumPy format version ${version} is not read; 1 to 3 are`, 6);
+  const view = new DataView(head.buffer, head.byteOffset);
+  const lengthBytes = version === 1 ? 2 : 4;
+  if (head.length < 8 + lengthBytes) fail("ends inside its header", head.length);
+  const headerLength = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
+  const start = 8 + lengthBytes + headerLength;
+  if (start > source.size) fail(`claims a header of ${headerLength} bytes and has ${source.size} in all`, 8);
+  const header = new TextDecoder(version === 3 ? "utf-8" : "latin1").decode(
+    await readRange(source, 8 + lengthBytes, headerLength),
+  );
+  const { layouts, rows } = parseDescription(header, fail);
+  const rowBytes = layouts.reduce((sum, field) => sum + field.itemBytes * field.width, 0);
+  if (start + rows * rowBytes > source.size)
+    fail(
+      `truncated: ${rows} rows of ${rowBytes} bytes need ${start + rows * rowBytes} bytes and the file has ${source.size}`,
+      source.size,
+    );
+
+  const bytes = await readRange(source, start, rows * rowBytes);
+  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const columns = new Map<string, Float64Array | string[]>();
+  let offset = 0;
+  for (const field of layouts) {
+    const at = (n: number) =>
+      Math.floor(n / field.width) * rowBytes + offset + (n % field.width) * field.itemBytes;
+    const total = rows * field.width;
+    if (field.type[0] === "S" || field.type[0] === "U")
+      columns.set(
+        field.name,
+        Array.from({ length: total }, (_, n) => readText(data, at(n), field)),
+      );
+    else {
+      const read = numberReader(field);
+      columns.set(
+        field.name,
+        Float64Array.from({ length: total }, (_, n) => read(data, at(n))),
+      );
+    }
+    offset += field.itemBytes * field.width;
+  }
+  return new CsTable(file, rows, layouts, columns);
+}
+
+function readText(data: DataView, at: number, field: Layout): string {
+  const codes: number[] = [];
+  const step = field.type[0] === "U" ? 4 : 1;
+  for (let i = 0; i < field.itemBytes; i += step)
+    codes.push(step === 4 ? data.getUint32(at + i, field.little) : data.getUint8(at + i));
+  while (codes.at(-1) === 0) codes.pop();
+  return step === 4
+    ? String.fromCodePoint(...codes.map((code) => Math.min(code, 0x10ffff)))
+    : new TextDecoder().decode(Uint8Array.from(codes));
+}
+
+function numberReader({ type, little }: Layout): (data: DataView, at: number) => number {
+  const readers: Record<string, (data: DataView, at: number) => number> = {
+    f4: (d, at) => d.getFloat32(at, little),
+    f8: (d, at) => d.getFloat64(at, little),
+    i1: (d, at) => d.getInt8(at),
+    i2: (d, at) => d.getInt16(at, little),
+    i4: (d, at) => d.getInt32(at, little),
+    i8: (d, at) => Number(d.getBigInt64(at, little)),
+    u1: (d, at) => d.getUint8(at),
+    u2: (d, at) => d.getUint16(at, little),
+    u4: (d, at) => d.getUint32(at, little),
+    u8: (d, at) => Number(d.getBigUint64(at, little)),
+    b1: (d, at) => d.getUint8(at),
+  };
+  return readers[type] as (data: DataView, at: number) => number;
+}
+
+/** The Python literal of a NumPy header: `{'descr': [('name', '<f4', (3,)), ...], 'fortran_order': False, 'shape': (7,), }`. */
+function parseDescription(
+  header: string,
+  fail: (problem: string) => never,
+): { layouts: Layout[]; rows: number } {
+  const shape = /'shape'\s*:\s*\(\s*(\d+)\s*,?\s*\)/.exec(header);
+  if (shape === null) return fail("is no one-dimensional NumPy array");
+  const list = /'descr'\s*:\s*\[(.*)\]/s.exec(header);
+  if (list === null) return fail("is a plain NumPy array, not a structured one as cryoSPARC writes");
+  const layouts: Layout[] = [];
+  const entry =
+    /\(\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*,\s*'([<>|=]?)([a-zA-Z])(\d*)'\s*(?:,\s*\(([\d,\s]*)\)\s*)?\)/gy;
+  const separator = /\s*,?\s*/gy;
+  const body = list[1] as string;
+  for (let at = 0; at < body.trimEnd().length; ) {
+    entry.lastIndex = at;
+    const match = entry.exec(body);
+    if (match === null) return fail(`the field description "${body.slice(at, at + 40)}" is not understood`);
+    const [, single, double, order, code, digits, dimensions] = match;
+    const type = `${code}${digits}`;
+    const isText = code === "S" || code === "U";
+    if (!isText && !/^(f[48]|[iu][1248]|b1)$/.test(type))
+      return fail(`field ${single ?? double} has type ${type}, which is not read`);
+    const width = (dimensions ?? "")
+      .split(",")
+      .filter((n) => n.trim() !== "")
+      .reduce((product, n) => product * Number(n), 1);
+    const itemBytes = Number(digits) * (code === "U" ? 4 : 1);
+    if (width < 1 || !Number.isSafeInteger(width * Math.max(1, itemBytes)))
+      return fail(`field ${single ?? double} has an impossible shape`);
+    layouts.push({ name: single ?? (double as string), type, width, little: order !== ">", itemBytes });
+    separator.lastIndex = entry.lastIndex;
+    separator.exec(body);
+    at = separator.lastIndex;
+  }
+  return { layouts, rows: Number(shape[1]) };
+}
+
+/** A particle of a `.cs` file in RELION's terms: degrees, Angstrom, image number from 0. */
+export interface CsParticle {
+  readonly imagePath: string;
+  readonly imageIndex: number;
+  readonly rot: number;
+  readonly tilt: number;
+  readonly psi: number;
+  readonly originX: number;
+  readonly originY: number;
+  readonly ctf?: {
+    readonly voltage: number;
+    readonly sphericalAberration: number;
+    readonly amplitudeContrast: number;
+    readonly defocusU: number;
+    readonly defocusV: number;
+    readonly defocusAngle: number;
+    readonly phaseShift: number;
+  };
+}
+
+/** Rotation matrix (row-major) of an axis-angle vector in radians (Rodrigues' formula). */
+function axisAngleMatrix(x: number, y: number, z: number): Float64Array {
+  const angle = Math.hypot(x, y, z);
+  const [s, c] =
+    angle < 1e-12 ? [1, 0.5] : [Math.sin(angle) / angle, (1 - Math.cos(angle)) / (angle * angle)];
+  const cos = Math.cos(angle);
+  return Float64Array.of(
+    cos + c * x * x,
+    c * x * y - s * z,
+    c * x * z + s * y,
+    c * x * y + s * z,
+    cos + c * y * y,
+    c * y * z - s * x,
+    c * x * z - s * y,
+    c * y * z + s * x,
+    cos + c * z * z,
+  );
+}
+
+/**
+ * Poses, CTF and image paths of the particles. cryoSPARC stores a pose as an axis-angle vector; the transpose of its rotation
+ * matrix is RELION's Euler matrix, the convention that pyem and cryoDRGN convert by. Shifts are in pixels; without an alignment poses are 0. A leading
+ * `>` of image paths (cryoSPARC's mark for its own data base) is removed.
+ */
+export function csParticles(table: CsTable): CsParticle[] {
+  const path = table.strings("blob/path").map((text) => text.replace(/^>/, ""));
+  const index = table.numbers("blob/idx");
+  const prefix = ["alignments3D", "alignments2D"].find(
+    (name) => table.has(`${name}/pose`) && table.has(`${name}/shift`),
+  );
+  const pose = prefix === "alignments3D" ? table.numbers("alignments3D/pose") : undefined;
+  const planar = prefix === "alignments2D" ? table.numbers("alignments2D/pose") : undefined;
+  const shift = prefix === undefined ? undefined : table.numbers(`${prefix}/shift`);
+  const pixel =
+    prefix !== undefined && table.has(`${prefix}/psize_A`)
+      ? table.numbers(`${prefix}/psize_A`)
+      : table.has("blob/psize_A")
+        ? table.numbers("blob/psize_A")
+        : undefined;
+  const hasCtf = table.has("ctf/df1_A");
+  const ctf = (name: string, row: number) => table.numbers(`ctf/${name}`)[row];
+  const degrees = (radians: number) => (radians * 180) / Math.PI;
+  return path.map((imagePath, row) => {
+    const euler =
+      pose !== undefined
+        ? matrixToEuler(axisAngleMatrix(-pose[row * 3], -pose[row * 3 + 1], -pose[row * 3 + 2]))
+        : { rot: 0, tilt: 0, psi: planar === undefined ? 0 : degrees(planar[row]) };
+    if (shift !== undefined && pixel === undefined)
+      throw new UserError(`${table.file}: has shifts in pixels but no pixel size (blob/psize_A)`);
+    return {
+      imagePath,
+      imageIndex: index[row],
+      ...euler,
+      originX: shift === undefined || pixel === undefined ? 0 : shift[row * 2] * pixel[row],
+      originY: shift === undefined || pixel === undefined ? 0 : shift[row * 2 + 1] * pixel[row],
+      ...(hasCtf && {
+        ctf: {
+          voltage: ctf("accel_kv", row),
+          sphericalAberration: ctf("cs_mm", row),
+          amplitudeContrast: ctf("amp_contrast", row),
+          defocusU: ctf("df1_A", row),
+          defocusV: ctf("df2_A", row),
+          defocusAngle: degrees(ctf("df_angle_rad", row)),
+          phaseShift: table.has("ctf/phase_shift_rad") ? degrees(ctf("phase_shift_rad", row)) : 0,
+        },
+      }),
+    };
+  });
+}
