@@ -1,0 +1,60 @@
+// Makes a fresh clone ready: npm packages (when the lock file changed) and, with --peers, the programs that the tests
+// compare with (RELION, Chromium). Uses nothing but Node itself. Quick when there is nothing to do.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, join, resolve } from "node:path";
+
+const root = resolve(import.meta.dirname, "..");
+const stamp = join(root, "node_modules", ".cryotile-setup");
+const peers = [
+  { name: "RELION", program: "relion_refine", package: "relion" },
+  { name: "Chromium", program: "chromium", package: "chromium" },
+];
+
+function fail(message) {
+  console.error(`setup: ${message}`);
+  process.exit(1);
+}
+
+function run(command, args, env = process.env) {
+  return spawnSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], env }).status === 0;
+}
+
+function onPath(program) {
+  return (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
+}
+
+function installPackages() {
+  const lock = createHash("sha256")
+    .update(readFileSync(join(root, "package-lock.json")))
+    .digest("hex");
+  const wanted = `${lock} ${process.platform}-${process.arch} node${process.versions.modules}`;
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  console.log("setup: installing npm packages");
+  if (!run("npm", ["ci", "--no-audit", "--no-fund"]))
+    fail("npm ci failed; it needs the npm registry (see the lines above)");
+  writeFileSync(stamp, wanted);
+}
+
+function installPeers() {
+  const missing = peers.filter((peer) => !onPath(peer.program));
+  if (missing.length === 0) return;
+  const command = `apt-get install -y --no-install-recommends ${missing.map((peer) => peer.package).join(" ")}`;
+  const names = missing.map((peer) => peer.name).join(" and ");
+  const canInstall = process.getuid?.() === 0 && onPath("apt-get");
+  if (canInstall) {
+    console.log(`setup: installing ${names}`);
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+    const [program, ...args] = command.split(" ");
+    if (run("apt-get", ["update", "-q"], env) && run(program, ["-q", ...args], env)) return;
+  }
+  const notice = `${names} not installed: tests that compare with them are skipped. To run them: sudo ${command}`;
+  if (process.env.CI) fail(notice);
+  console.log(`setup: ${notice}`);
+}
+
+const [major] = process.versions.node.split(".").map(Number);
+if (major < 20) fail(`Node ${process.versions.node} found, 20 or newer needed (https://nodejs.org)`);
+installPackages();
+if (process.argv.includes("--peers")) installPeers();
