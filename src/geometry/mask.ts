@@ -1,0 +1,53 @@
+/** Raised-cosine edge: 1 inside `radius`, 0 beyond `radius + width`. All in pixels. */
+export function softEdge(distance: number, radius: number, width: number): number {
+  if (distance < radius) return 1;
+  if (distance > radius + width) return 0;
+  return 0.5 - 0.5 * Math.cos((Math.PI * (radius + width - distance)) / width);
+}
+
+/** Distance of each pixel (or voxel) to the centre element n / 2 of a square or cube. */
+function forEachDistance(shape: readonly number[], visit: (distance: number, index: number) => void): void {
+  const n = shape[shape.length - 1];
+  const centre = Math.floor(n / 2);
+  const depth = shape.length === 3 ? n : 1;
+  for (let z = 0, index = 0; z < depth; z++) {
+    const dz = depth === 1 ? 0 : z - centre;
+    for (let y = 0; y < n; y++)
+      for (let x = 0; x < n; x++, index++) visit(Math.hypot(x - centre, y - centre, dz), index);
+  }
+}
+
+/** A soft circular or spherical mask; agrees with `relion_mask_create`. */
+export function sphericalMask(shape: readonly number[], radius: number, width: number): Float64Array {
+  const mask = new Float64Array(shape.reduce((product, n) => product * n, 1));
+  forEachDistance(shape, (distance, index) => {
+    mask[index] = softEdge(distance, radius, width);
+  });
+  return mask;
+}
+
+/**
+ * Replace what is outside a soft circle or sphere, in place: `m v + (1 - m) background`. The background is the mean of the values weighted
+ * by `1 - m`, or a noise image of the same size.
+ */
+export function maskOutside(
+  values: Float64Array,
+  shape: readonly number[],
+  radius: number,
+  width: number,
+  noise?: Float64Array,
+): Float64Array {
+  const mask = sphericalMask(shape, radius, width);
+  let background = 0;
+  if (noise === undefined) {
+    let weight = 0;
+    for (let i = 0; i < values.length; i++) {
+      background += (1 - mask[i]) * values[i];
+      weight += 1 - mask[i];
+    }
+    background = weight > 0 ? background / weight : 0;
+  }
+  for (let i = 0; i < values.length; i++)
+    values[i] = mask[i] * values[i] + (1 - mask[i]) * (noise === undefined ? background : noise[i]);
+  return values;
+}

@@ -1,0 +1,22 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { openMrc } from "../../src/formats/mrc/index.js";
+import { bytesSource } from "../../src/formats/source.js";
+import { parseStar, type StarTable } from "../../src/formats/star/index.js";
+
+const folder = resolve(import.meta.dirname, "../golden/tiny");
+
+/** Bytes of a file of the tiny set, unpacked. */
+export function tinyFile(name: string): Buffer {
+  const bytes = readFileSync(resolve(folder, name));
+  return name.endsWith(".gz") ? gunzipSync(bytes) : bytes;
+}
+
+/** All pixels of a map or stack of the tiny set. */
+export async function tinyPixels(name: string): Promise<Float32Array> {
+  return (await openMrc(bytesSource(tinyFile(name), name))).readVolume();
+}
+
+/** The particles of a STAR file of the tiny set. */
+export const tinyParticles = (name: string): StarTable => parseStar(tinyFile(name), name).get("particles");
