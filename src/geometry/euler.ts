@@ -15,9 +15,9 @@ const degrees = (angle: number) => (angle * 180) / Math.PI;
 const singular = 16 * 1.19209e-7;
 
 /**
- * The matrix `Rz(psi) Ry(tilt) Rz(rot)` whose rows are the image's x axis, its y axis and the viewing direction in the frame of the
- * map (Heymann et al. 2005, J. Struct. Biol. 151:196). The Fourier pixel (x, y) of a projection is the map's transform at
- * `x row0 + y row1`.
+ * The matrix `Rz(psi) Ry(tilt) Rz(rot)` of angles in degrees. Its rows are the image's x axis, its y axis and the viewing
+ * direction in the frame of the map (Heymann et al. 2005, J. Struct. Biol. 151:196). The Fourier pixel (x, y) of a
+ * projection is the map's transform at `x row0 + y row1`.
  */
 export function eulerToMatrix(rot: number, tilt: number, psi: number): Matrix3 {
   const [a, b, g] = [radians(rot), radians(tilt), radians(psi)];
@@ -42,7 +42,10 @@ export function eulerToMatrix(rot: number, tilt: number, psi: number): Matrix3 {
   );
 }
 
-/** Angles of a rotation matrix: rot and psi in (-180, 180], tilt in [0, 180]. Where tilt is 0 or 180, rot is 0. */
+/**
+ * Angles of a rotation matrix in degrees: rot and psi in [-180, 180], tilt in [0, 180]. Where tilt is 0 or 180 rot and psi
+ * cannot be told apart, and rot is 0 (RELION's convention).
+ */
 export function matrixToEuler(m: Matrix3): EulerAngles {
   const sinTilt = Math.hypot(m[2], m[5]);
   if (sinTilt <= singular) {
@@ -56,6 +59,7 @@ export function matrixToEuler(m: Matrix3): EulerAngles {
   };
 }
 
+/** The matrix product `a b`. */
 export function multiply(a: Matrix3, b: Matrix3): Matrix3 {
   const out = new Float64Array(9);
   for (let i = 0; i < 3; i++)
@@ -64,10 +68,11 @@ export function multiply(a: Matrix3, b: Matrix3): Matrix3 {
   return out;
 }
 
+/** The transpose, which is the inverse of a rotation. */
 export const transpose = (m: Matrix3): Matrix3 =>
   Float64Array.of(m[0], m[3], m[6], m[1], m[4], m[7], m[2], m[5], m[8]);
 
-/** Where the map is seen from: (sin tilt cos rot, sin tilt sin rot, cos tilt). */
+/** Where the map is seen from, the third row of the Euler matrix: (sin tilt cos rot, sin tilt sin rot, cos tilt). */
 export function viewingDirection(rot: number, tilt: number): [number, number, number] {
   const [a, b] = [radians(rot), radians(tilt)];
   return [Math.sin(b) * Math.cos(a), Math.sin(b) * Math.sin(a), Math.cos(b)];

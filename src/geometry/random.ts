@@ -22,7 +22,7 @@ export class GlibcRandom {
     let value = start | 0;
     this.state[0] = value;
     for (let i = 1; i < 31; i++) {
-      value = Number((16807n * BigInt(value)) % BigInt(modulus));
+      value = (16807 * value) % modulus;
       if (value < 0) value += modulus;
       this.state[i] = value;
     }
@@ -47,7 +47,10 @@ export class GlibcRandom {
     return f(f(low) + f(f(this.next()) / step));
   }
 
-  /** Normal deviate by the polar method of Marsaglia in float32, two from each accepted pair. */
+  /**
+   * Normal deviate by the polar method of Marsaglia, two from each accepted pair, in float32 but for the sum of squares, which
+   * RELION takes in float64.
+   */
   gaussian(mean = 0, sigma = 1): number {
     const f = Math.fround;
     if (sigma === 0) return f(mean);
@@ -59,7 +62,7 @@ export class GlibcRandom {
     for (;;) {
       const u = f(f(2 * this.uniform()) - 1);
       const v = f(f(2 * this.uniform()) - 1);
-      const w = f(f(u * u) + f(v * v));
+      const w = f(u * u + v * v);
       if (w >= 1 || w === 0) continue;
       const factor = f(Math.sqrt(f(f(-2 * f(Math.log(w))) / w)));
       this.spare = f(v * factor);

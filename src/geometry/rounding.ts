@@ -1,2 +1,6 @@
-/** Nearest integer, halves away from zero: RELION's rounding of shells and offsets (`Math.round` differs for negative halves). */
-export const round = (x: number): number => (x < 0 ? -Math.floor(0.5 - x) : Math.floor(x + 0.5)) || 0;
+/**
+ * The nearest integer, halves away from zero: `round(-1.5)` is -2 where `Math.round(-1.5)` is -1. RELION rounds shells and
+ * pixel shifts this way.
+ */
+export const round = (value: number): number =>
+  (value > 0 ? Math.floor(value + 0.5) : Math.ceil(value - 0.5)) + 0;

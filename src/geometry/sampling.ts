@@ -1,3 +1,4 @@
+import { UserError } from "../errors.js";
 import { type EulerAngles, eulerToMatrix, matrixToEuler, multiply, viewingDirection } from "./euler.js";
 import { childPixels, directionCount, maxPixelRadius, pixelDirection } from "./healpix.js";
 import { type PointGroup, pointGroup } from "./symmetry.js";
@@ -30,7 +31,11 @@ export interface OrientationGrid {
 /** Symmetry copies are looked for only in lists shorter than this, as in RELION. */
 const longestChecked = 4000;
 
-/** The coarse orientations. Checked against `relion_refine` for all point groups in test/interop. */
+/**
+ * The coarse orientations: the asymmetric unit, without symmetry copies on its seams, then the tilt limit. Throws UserError
+ * where nothing is left (I2 and I3 have no direction at order 1). Checked against `relion_refine` for all point groups in
+ * test/interop.
+ */
 export function orientationGrid(options: OrientationGridOptions): OrientationGrid {
   const { order, group = pointGroup("C1"), limitTilt } = options;
   if (!Number.isInteger(order) || order < 0 || order > 10)
@@ -38,9 +43,14 @@ export function orientationGrid(options: OrientationGridOptions): OrientationGri
   let kept: { pixel: number; rot: number; tilt: number }[] = [];
   for (let pixel = 0; pixel < directionCount(order); pixel++) {
     const { rot, tilt } = pixelDirection(order, pixel);
-    if (group.contains(rot, tilt) && tiltAllowed(tilt, limitTilt)) kept.push({ pixel, rot, tilt });
+    if (group.contains(rot, tilt)) kept.push({ pixel, rot, tilt });
   }
   if (group.operators.length > 1 && kept.length < longestChecked) kept = withoutCopies(kept, group, order);
+  kept = kept.filter(({ tilt }) => tiltAllowed(tilt, limitTilt));
+  if (kept.length === 0)
+    throw new UserError(
+      `HEALPix order ${order} has no direction in the asymmetric unit of ${group.name}${limitTilt === undefined ? "" : ` within a tilt limit of ${limitTilt}`}; ask for a higher order`,
+    );
   const wanted = options.psiStep ?? angularStep(order);
   const count = Math.max(1, Math.ceil(360 / wanted));
   const psiStep = 360 / count;
