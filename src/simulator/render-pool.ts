@@ -1,0 +1,93 @@
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { ParticleRenderer, type SimulationPlan } from "./particles.js";
+import type { SliceSource } from "./slices.js";
+
+interface RenderJob {
+  readonly plan: SimulationPlan;
+  readonly sources: readonly SliceSource[];
+  readonly amplitude: number;
+}
+
+interface Chunk {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Particles that a thread makes at a time: about 4 MB of pixels. */
+const chunkSize = (box: number) => Math.max(1, Math.floor((1 << 20) / (box * box)));
+
+function renderChunk(
+  renderer: ParticleRenderer,
+  box: number,
+  { first, count }: Chunk,
+): Float32Array<ArrayBuffer> {
+  const area = box * box;
+  const pixels = new Float32Array(count * area);
+  for (let i = 0; i < count; i++) renderer.render(first + i, pixels.subarray(i * area, (i + 1) * area));
+  return pixels;
+}
+
+/**
+ * All images of a plan in order, a chunk at a time, made by `threads` threads (1: this one). At most two chunks a thread are in memory, and
+ * the bytes do not depend on the number of threads.
+ */
+export async function* renderParticles(
+  job: RenderJob,
+  threads: number,
+): AsyncGenerator<Float32Array, void, void> {
+  const { plan } = job;
+  const size = chunkSize(plan.box);
+  if (threads <= 1) {
+    const renderer = new ParticleRenderer(plan, job.sources, job.amplitude);
+    for (let first = 0; first < plan.count; first += size)
+      yield renderChunk(renderer, plan.box, { first, count: Math.min(size, plan.count - first) });
+    return;
+  }
+  const workers = Array.from(
+    { length: threads },
+    () => new Worker(new URL(import.meta.url), { workerData: job }),
+  );
+  const ask = (worker: Worker, first: number) =>
+    new Promise<Float32Array>((resolve, reject) => {
+      worker.once("message", resolve);
+      worker.once("error", reject);
+      worker.postMessage({ first, count: Math.min(size, plan.count - first) });
+    }).finally(() => worker.removeAllListeners());
+  const queue: Promise<Float32Array>[] = [];
+  const free = [...workers.map((worker) => Promise.resolve(worker))];
+  let next = 0;
+  const schedule = () => {
+    if (next >= plan.count) return;
+    const first = next;
+    next += size;
+    const turn = free.shift() as Promise<Worker>;
+    const result = turn.then((worker) => ask(worker, first));
+    free.push(
+      result.then(
+        () => turn,
+        () => turn,
+      ),
+    );
+    result.catch(() => {});
+    queue.push(result);
+  };
+  try {
+    for (let i = 0; i < 2 * threads; i++) schedule();
+    for (let chunk = queue.shift(); chunk !== undefined; chunk = queue.shift()) {
+      yield await chunk;
+      schedule();
+    }
+  } finally {
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+}
+
+if (!isMainThread && parentPort !== null && (workerData as RenderJob | null)?.plan !== undefined) {
+  const port = parentPort;
+  const { plan, sources, amplitude } = workerData as RenderJob;
+  const renderer = new ParticleRenderer(plan, sources, amplitude);
+  port.on("message", (chunk: Chunk) => {
+    const pixels = renderChunk(renderer, plan.box, chunk);
+    port.postMessage(pixels, [pixels.buffer]);
+  });
+}
