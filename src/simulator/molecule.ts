@@ -111,7 +111,7 @@ export function proceduralMolecule(group: PointGroup, seed: number, variant = 0)
   const random = new RandomStream(seed, "molecule");
   const copies = group.operators.length;
   const helices = Math.max(2, Math.round(36 / copies));
-  const radius = 12 + 16 * Math.cbrt(copies);
+  const radius = 14 + 20 * Math.cbrt(copies);
   const subunit: [number, number, number][][] = [];
   const occupied: [number, number, number][] = [];
   const apply = (p: readonly number[]) =>
