@@ -49,10 +49,17 @@ export async function* renderParticles(
   );
   const ask = (worker: Worker, first: number) =>
     new Promise<Float32Array>((resolve, reject) => {
-      worker.once("message", resolve);
-      worker.once("error", reject);
+      const settle = (done: () => void) => {
+        worker.off("message", onMessage);
+        worker.off("error", onError);
+        done();
+      };
+      const onMessage = (pixels: Float32Array) => settle(() => resolve(pixels));
+      const onError = (error: unknown) => settle(() => reject(error));
+      worker.on("message", onMessage);
+      worker.on("error", onError);
       worker.postMessage({ first, count: Math.min(size, plan.count - first) });
-    }).finally(() => worker.removeAllListeners());
+    });
   const queue: Promise<Float32Array>[] = [];
   const free = [...workers.map((worker) => Promise.resolve(worker))];
   let next = 0;
