@@ -126,9 +126,10 @@ class Parser {
     return end < 0 ? this.bytes.length : end;
   }
 
+  /** The next token with its quotes: a quoted word is no keyword. */
   private peekWord(): string {
     const end = tokenEnd(this.bytes, this.pos);
-    return end < 0 ? '"' : tokenText(this.bytes, this.pos, end);
+    return end < 0 ? '"' : plainText(this.bytes, this.pos, end);
   }
 
   /** The next token of this line, or undefined at its end. A comment ends the line. */

@@ -26,9 +26,10 @@ export function tokenEnd(bytes: Uint8Array, start: number): number {
 export const plainText = (bytes: Uint8Array, start: number, end: number): string =>
   decoder.decode(bytes.subarray(start, end));
 
-/** The text of a token: quotes removed and, inside them, RELION's `\a` turned back into a double quote. */
+/** The text of a token: quotes removed and, in double quotes, RELION's `\a` turned back into a quote. */
 export function tokenText(bytes: Uint8Array, start: number, end: number): string {
   const quote = bytes[start];
-  if (quote === 34 || quote === 39) return plainText(bytes, start + 1, end - 1).replaceAll("\\a", '"');
+  if (quote === 34) return plainText(bytes, start + 1, end - 1).replaceAll("\\a", '"');
+  if (quote === 39) return plainText(bytes, start + 1, end - 1);
   return plainText(bytes, start, end);
 }

@@ -3,6 +3,7 @@ import type { ByteSink } from "../source.js";
 import { writeReal } from "./number.js";
 import type { StarFile } from "./reader.js";
 import { isPlainToken, type StarColumn, type StarTable } from "./table.js";
+import { plainText } from "./tokens.js";
 
 const chunkBytes = 1 << 20;
 const encoder = new TextEncoder();
@@ -14,7 +15,10 @@ export function quoteToken(text: string): string {
   if (isPlainToken(text)) return text;
   if (/[\n\r\0]/.test(text))
     throw new UserError(`STAR: "${text.slice(0, 40)}" has a line break and cannot be a value`);
-  return `"${text.replaceAll('"', "\\a")}"`;
+  if (!text.includes("\\a")) return `"${text.replaceAll('"', "\\a")}"`;
+  // Inside double quotes \a would be read as a quote.
+  if (/'(\s|$)/.test(text)) throw new UserError(`STAR: "${text.slice(0, 40)}" cannot be quoted`);
+  return `'${text}'`;
 }
 
 /** Text that is copied faster than it is encoded. */
@@ -78,13 +82,28 @@ class Output {
   }
 }
 
+/** Whether a token that starts with this byte can be a keyword, a label or a text field at the start of a line. */
+const mayBeKeyword = (byte: number) => "dDlLsSgG_;".includes(String.fromCharCode(byte));
+
 /** How wide RELION sets a value: 12 for numbers, 10 for text. */
 const widthOf = (table: StarTable, label: string) =>
   table.typeOf(label) === "string" || table.typeOf(label) === "vector" ? 10 : 12;
 
-function writeValue(out: Output, table: StarTable, column: StarColumn, row: number, width: number): void {
+function writeValue(
+  out: Output,
+  table: StarTable,
+  column: StarColumn,
+  row: number,
+  width: number,
+  startsLine = false,
+): void {
   if (column.kind === "source") {
     const [start, end] = table.tokenRange(column, row);
+    // A word like loop_ is a value inside a line and a keyword at its start.
+    if (startsLine && mayBeKeyword(column.store.bytes[start])) {
+      out.text(quoteToken(plainText(column.store.bytes, start, end)), width);
+      return;
+    }
     out.bytes(column.store.bytes, start, end, width);
   } else if (column.kind === "double") out.real(column.values[row]);
   else if (column.kind === "int") out.text(String(column.values[row]), 12);
@@ -112,8 +131,8 @@ async function writeLoop(out: Output, table: StarTable): Promise<void> {
     out.text(`_${label} #${index + 1} \n`);
   });
   for (let row = 0; row < table.rowCount; row++) {
-    for (const { column, width } of columns) {
-      writeValue(out, table, column, row, width);
+    for (const [index, { column, width }] of columns.entries()) {
+      writeValue(out, table, column, row, width, index === 0);
       out.byte(space);
     }
     out.byte(newline);
