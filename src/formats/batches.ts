@@ -1,5 +1,5 @@
 import { UserError } from "../errors.js";
-import { type MrcFile, openMrc } from "./mrc/index.js";
+import { type MrcFile, openMrc, splitKindSuffix } from "./mrc/index.js";
 import type { ByteSource } from "./source.js";
 import type { ImageName } from "./star/image-name.js";
 
@@ -15,9 +15,9 @@ export interface ImageBatch {
 export interface BatchOptions {
   /** Images a batch. */
   readonly batchSize: number;
-  /** Batches that are read ahead while the caller works on one. Default 1. */
+  /** Batches that are read ahead while the caller works on one; `ahead + 1` are in memory. Default 1. */
   readonly ahead?: number;
-  /** Files that are kept open. Default 16. */
+  /** Files that are open at the same time. Default 16. */
   readonly openFiles?: number;
 }
 
@@ -30,15 +30,15 @@ class FileCache {
     private readonly limit: number,
   ) {}
 
-  async get(path: string): Promise<MrcFile> {
-    const known = this.files.get(path);
-    this.files.delete(path);
-    const file = known ?? this.open(path).then((source) => openMrc(source));
-    this.files.set(path, file);
-    if (this.files.size > this.limit) {
-      const [oldest] = this.files.keys();
-      await this.drop(oldest as string);
+  async get(name: string): Promise<MrcFile> {
+    let file = this.files.get(name);
+    if (file === undefined) {
+      while (this.files.size >= this.limit) await this.drop(this.files.keys().next().value as string);
+      const { path, kind } = splitKindSuffix(name);
+      file = this.open(path).then((source) => openMrc(source, kind && { kind }));
     }
+    this.files.delete(name);
+    this.files.set(name, file);
     return file;
   }
 
@@ -49,6 +49,7 @@ class FileCache {
   private async drop(path: string): Promise<void> {
     const file = this.files.get(path);
     this.files.delete(path);
+    // A file that could not be opened was reported to who asked for it.
     await file?.then(
       (opened) => opened.close(),
       () => {},
@@ -58,8 +59,8 @@ class FileCache {
 
 /**
  * The images of a list in batches, in order, read in the background while the caller works. Neighbours in a stack are read at once.
- * All images must have the size of the first. A failure is thrown at the batch that it belongs to; leaving the loop early closes all
- * files. `open` gives the bytes of a path, so that the same code reads files and browser `File`s.
+ * All images must have the size of the first. A failure is thrown at the batch that it belongs to. Leaving the loop early ends the
+ * reading and closes all files. `open` gives the bytes of a path, so that the same code reads files and browser `File`s.
  */
 export async function* readImageBatches(
   images: readonly ImageName[],
@@ -67,8 +68,13 @@ export async function* readImageBatches(
   options: BatchOptions,
 ): AsyncGenerator<ImageBatch, void, void> {
   const { batchSize, ahead = 1, openFiles = 16 } = options;
-  if (!(Number.isInteger(batchSize) && batchSize > 0))
-    throw new RangeError(`batch size ${batchSize} is not a positive integer`);
+  for (const [name, value, least] of [
+    ["batchSize", batchSize, 1],
+    ["ahead", ahead, 0],
+    ["openFiles", openFiles, 1],
+  ] as const)
+    if (!(Number.isInteger(value) && value >= least))
+      throw new RangeError(`${name} is ${value}; a whole number of at least ${least} was expected`);
   const cache = new FileCache(open, openFiles);
   let size: { width: number; height: number; path: string } | undefined;
 
@@ -76,7 +82,8 @@ export async function* readImageBatches(
     const count = Math.min(batchSize, images.length - first);
     let pixels: Float32Array | undefined;
     for (let at = first; at < first + count; ) {
-      const { path, index = 0 } = images[at] as ImageName;
+      const { path, index: number } = images[at] as ImageName;
+      const index = number ?? 0;
       let run = 1;
       while (
         at + run < first + count &&
@@ -85,6 +92,8 @@ export async function* readImageBatches(
       )
         run++;
       const file = await cache.get(path);
+      if (number === undefined && file.count > 1)
+        throw new UserError(`${path}: has ${file.count} images; say which one, as in 000001@${path}`);
       size ??= { width: file.width, height: file.height, path };
       if (file.width !== size.width || file.height !== size.height)
         throw new UserError(
@@ -101,24 +110,27 @@ export async function* readImageBatches(
   // One reader works through the list, so batches are read in order and files are opened once.
   const queue: Promise<ImageBatch>[] = [];
   let next = 0;
+  let stopped = false;
   let last: Promise<unknown> = Promise.resolve();
   const schedule = () => {
-    if (next >= images.length) return;
     const first = next;
     next += batchSize;
-    const batch = last.then(() => read(first));
+    const batch = last.then(() => {
+      if (stopped) throw new Error("nobody waits for this batch");
+      return read(first);
+    });
     last = batch.catch(() => {});
-    batch.catch(() => {});
     queue.push(batch);
   };
   try {
-    for (let i = 0; i <= ahead; i++) schedule();
-    for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) {
-      const ready = await batch;
-      schedule();
-      yield ready;
+    for (;;) {
+      while (queue.length <= ahead && next < images.length) schedule();
+      const batch = queue.shift();
+      if (batch === undefined) return;
+      yield await batch;
     }
   } finally {
+    stopped = true;
     await last;
     await cache.closeAll();
   }

@@ -1,7 +1,12 @@
-import { FormatError } from "../errors.js";
+import { FormatError, UserError } from "../errors.js";
 import { type ByteSource, bytesSource, readRange } from "./source.js";
 
 type Packing = "gzip" | "bzip2";
+
+/** Deflate cannot shrink data more than this (RFC 1951: 258 bytes in two bits). */
+const deflateRatio = 1032;
+
+const packedChunk = 1 << 16;
 
 /** How a file is packed, by its first bytes; undefined for one that is not. */
 function packingOf(head: Uint8Array): Packing | undefined {
@@ -10,64 +15,126 @@ function packingOf(head: Uint8Array): Packing | undefined {
   return undefined;
 }
 
-/** Collects unpacked bytes and learns from the first of them how many there must be. */
+/** What the unpacked bytes must be. */
+export interface UnpackedSize {
+  /** Bytes at the start that tell the size. */
+  readonly headBytes: number;
+  /** The exact size, from the first `headBytes` bytes; may throw. */
+  readonly sizeOf: (head: Uint8Array) => number;
+  /** Largest size that is unpacked into memory. */
+  readonly limit: number;
+}
+
+/** Collects unpacked bytes, learns from the first of them how many there must be, and refuses more. */
 class Collector {
   private buffer = new Uint8Array(1 << 16);
   private length = 0;
-  private wanted = Number.POSITIVE_INFINITY;
+  private wanted: number | undefined;
 
   constructor(
-    private readonly headBytes: number,
-    private readonly sizeOf: (head: Uint8Array) => number,
+    private readonly source: ByteSource,
+    private readonly packing: Packing,
+    private readonly size: UnpackedSize,
   ) {}
 
-  /** Take bytes; true once there are enough. */
-  add(bytes: Uint8Array): boolean {
-    if (this.length + bytes.length > this.buffer.length) {
-      const larger = new Uint8Array(Math.max(this.buffer.length * 2, this.length + bytes.length));
+  add(bytes: Uint8Array): void {
+    const length = this.length + bytes.length;
+    if (this.wanted !== undefined && length > this.wanted) this.refuseMore();
+    if (length > this.buffer.length) {
+      const room = Math.max(
+        length,
+        Math.min(this.buffer.length * 2, this.wanted ?? Number.POSITIVE_INFINITY),
+      );
+      const larger = new Uint8Array(room);
       larger.set(this.buffer.subarray(0, this.length));
       this.buffer = larger;
     }
     this.buffer.set(bytes, this.length);
-    this.length += bytes.length;
-    if (this.wanted === Number.POSITIVE_INFINITY && this.length >= this.headBytes)
-      this.wanted = this.sizeOf(this.buffer.subarray(0, this.headBytes));
-    return this.length >= this.wanted;
+    this.length = length;
+    if (this.wanted === undefined && length >= this.size.headBytes) {
+      this.wanted = this.checkedSize(this.size.sizeOf(this.buffer.subarray(0, this.size.headBytes)));
+      if (length > this.wanted) this.refuseMore();
+    }
   }
 
   bytes(): Uint8Array {
-    return this.buffer.subarray(0, Math.min(this.length, this.wanted));
+    if (this.wanted !== undefined && this.length < this.wanted)
+      throw new FormatError(
+        { file: this.source.name },
+        `truncated: unpacks to ${this.length} bytes and its header asks for ${this.wanted}`,
+        "copy the file again",
+      );
+    return this.buffer.subarray(0, this.length);
+  }
+
+  private checkedSize(wanted: number): number {
+    const { name, size } = this.source;
+    if (wanted > this.size.limit)
+      throw new FormatError(
+        { file: name },
+        `unpacks to ${wanted} bytes and at most ${this.size.limit} are unpacked in memory`,
+        "unpack it first (gunzip, bunzip2)",
+      );
+    if (this.packing === "gzip" && wanted > size * deflateRatio)
+      throw new FormatError(
+        { file: name },
+        `truncated: its header asks for ${wanted} bytes, which ${size} bytes of gzip data cannot hold`,
+        "copy the file again",
+      );
+    return wanted;
+  }
+
+  private refuseMore(): never {
+    throw new FormatError(
+      { file: this.source.name },
+      `unpacks to more than the ${this.wanted} bytes that its header asks for`,
+    );
   }
 }
 
 async function gunzip(source: ByteSource, collector: Collector): Promise<void> {
-  let offset = 0;
-  const packed = new ReadableStream<Uint8Array<ArrayBuffer>>({
-    async pull(controller) {
-      const chunk = (await readRange(source, offset, 1 << 18)) as Uint8Array<ArrayBuffer>;
-      offset += chunk.length;
-      if (chunk.length > 0) controller.enqueue(chunk);
-      else controller.close();
-    },
+  const stream = new DecompressionStream("gzip");
+  const writer = stream.writable.getWriter();
+  const reader = stream.readable.getReader();
+  let stopped = false;
+  let failure: unknown;
+  // Each write is awaited: Node's stream takes whatever a pipe offers, which would be the whole file at once.
+  const feed = async () => {
+    for (let offset = 0; offset < source.size && !stopped; offset += packedChunk)
+      await writer.write((await readRange(source, offset, packedChunk)) as Uint8Array<ArrayBuffer>);
+    await writer.close();
+  };
+  const fed = feed().catch((error) => {
+    failure ??= error;
+    return writer.abort(error).catch(() => {});
   });
-  const reader = packed.pipeThrough(new DecompressionStream("gzip")).getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    if (collector.add(value)) {
-      await reader.cancel().catch(() => {});
-      return;
-    }
+  try {
+    // To the very end, where the check sum is.
+    for (let part = await reader.read(); !part.done; part = await reader.read()) collector.add(part.value);
+  } catch (error) {
+    throw failure ?? error;
+  } finally {
+    stopped = true;
+    await reader.cancel().catch(() => {});
+    await writer.abort().catch(() => {});
+    await fed;
   }
 }
 
-const enough = Symbol("enough");
-
-async function bunzip2(source: ByteSource, collector: Collector): Promise<void> {
+async function bunzip2(source: ByteSource, collector: Collector, limit: number): Promise<void> {
+  if (source.size > limit)
+    throw new FormatError(
+      { file: source.name },
+      `${source.size} bytes of bzip2 data are more than the ${limit} that are unpacked in memory`,
+      "unpack it first (bunzip2)",
+    );
   // The decoder needs Node's Buffer; browsers get the `buffer` package under the same name.
   if (globalThis.Buffer === undefined)
     (globalThis as { Buffer?: unknown }).Buffer = (await import("buffer/index.js")).Buffer;
   const { default: bunzip } = await import("seek-bzip");
+  // Its third parameter continues with the next stream, as in the files of parallel packers.
+  const decode: (input: Uint8Array, output: { writeByte(byte: number): void }, streams: boolean) => unknown =
+    bunzip.decode;
   const packed = await readRange(source, 0, source.size);
   const pending = new Uint8Array(1 << 16);
   let length = 0;
@@ -76,35 +143,30 @@ async function bunzip2(source: ByteSource, collector: Collector): Promise<void> 
       pending[length++] = byte;
       if (length < pending.length) return;
       length = 0;
-      if (collector.add(pending)) throw enough;
+      collector.add(pending);
     },
   };
-  try {
-    bunzip.decode(globalThis.Buffer.from(packed.buffer, packed.byteOffset, packed.length), output);
-  } catch (error) {
-    if (error !== enough) throw error;
-    return;
-  }
+  decode(globalThis.Buffer.from(packed.buffer, packed.byteOffset, packed.length), output, true);
   collector.add(pending.subarray(0, length));
 }
 
 /**
  * A source over the unpacked bytes of a gzip or bzip2 file (told by its first bytes); any other source is returned as it is. The
- * unpacked bytes are held in memory. `sizeOf` gets the first `headBytes` unpacked bytes and tells how many are wanted; it may
- * throw, and nothing beyond that number is unpacked, so that a small file cannot grow without end.
+ * unpacked bytes are held in memory and their check sums are verified. Throws `FormatError` when there are more or fewer bytes than
+ * `size.sizeOf` asks for or more than `size.limit`; unpacking stops as soon as that is clear, so that a small file cannot grow
+ * without end.
  */
-export async function unpacked(
-  source: ByteSource,
-  headBytes: number,
-  sizeOf: (head: Uint8Array) => number,
-): Promise<ByteSource> {
+export async function unpacked(source: ByteSource, size: UnpackedSize): Promise<ByteSource> {
   const packing = packingOf(await readRange(source, 0, 3));
   if (packing === undefined) return source;
-  const collector = new Collector(headBytes, sizeOf);
+  const collector = new Collector(source, packing, size);
+  let bytes: Uint8Array;
   try {
-    await (packing === "gzip" ? gunzip : bunzip2)(source, collector);
+    if (packing === "gzip") await gunzip(source, collector);
+    else await bunzip2(source, collector, size.limit);
+    bytes = collector.bytes();
   } catch (error) {
-    if (error instanceof FormatError) throw error;
+    if (error instanceof UserError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new FormatError(
       { file: source.name },
@@ -113,5 +175,5 @@ export async function unpacked(
     );
   }
   await source.close();
-  return bytesSource(collector.bytes(), source.name);
+  return bytesSource(bytes, source.name);
 }

@@ -11,32 +11,42 @@ export interface CsField {
   readonly width: number;
 }
 
+type Column = Float64Array | BigInt64Array | BigUint64Array | string[];
+
 /** A cryoSPARC `.cs` file: a one-dimensional structured NumPy array, column by column. */
 export class CsTable {
   constructor(
     readonly file: string,
     readonly rowCount: number,
     readonly fields: readonly CsField[],
-    private readonly columns: ReadonlyMap<string, Float64Array | string[]>,
+    private readonly columns: ReadonlyMap<string, Column>,
   ) {}
 
   has(name: string): boolean {
     return this.columns.has(name);
   }
 
-  /** `rowCount * width` values of a field. */
+  /** `rowCount * width` values of a field. 64-bit integers are rounded beyond 2^53: see `integers`. */
   numbers(name: string): Float64Array {
     const column = this.column(name);
     if (column instanceof Float64Array) return column;
-    throw new UserError(`${this.file}: ${name} holds text where numbers were expected`);
+    if (Array.isArray(column))
+      throw new UserError(`${this.file}: ${name} holds text where numbers were expected`);
+    return Float64Array.from(column, Number);
+  }
+
+  /** `rowCount * width` exact values of a field of 64-bit integers, such as `uid`. */
+  integers(name: string): BigInt64Array | BigUint64Array {
+    const column = this.column(name);
+    if (column instanceof BigInt64Array || column instanceof BigUint64Array) return column;
+    throw new UserError(`${this.file}: ${name} does not hold 64-bit integers`);
   }
 
   strings(name: string): string[] {
-    const column = this.column(name);
-    return column instanceof Float64Array ? Array.from(column, String) : column;
+    return Array.from<number | bigint | string, string>(this.column(name), String);
   }
 
-  private column(name: string): Float64Array | string[] {
+  private column(name: string): Column {
     const column = this.columns.get(name);
     if (column !== undefined) return column;
     const near = nearest(name, [...this.columns.keys()]);
@@ -76,6 +86,7 @@ export async function readCs(source: ByteSource): Promise<CsTable> {
     await readRange(source, 8 + lengthBytes, headerLength),
   );
   const { layouts, rows } = parseDescription(header, fail);
+  if (layouts.length === 0) fail("describes no fields");
   const rowBytes = layouts.reduce((sum, field) => sum + field.itemBytes * field.width, 0);
   if (start + rows * rowBytes > source.size)
     fail(
@@ -85,55 +96,58 @@ export async function readCs(source: ByteSource): Promise<CsTable> {
 
   const bytes = await readRange(source, start, rows * rowBytes);
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const columns = new Map<string, Float64Array | string[]>();
+  const columns = new Map<string, Column>();
   let offset = 0;
   for (const field of layouts) {
     const at = (n: number) =>
       Math.floor(n / field.width) * rowBytes + offset + (n % field.width) * field.itemBytes;
     const total = rows * field.width;
-    if (field.type[0] === "S" || field.type[0] === "U")
-      columns.set(
-        field.name,
-        Array.from({ length: total }, (_, n) => readText(data, at(n), field)),
-      );
-    else {
-      const read = numberReader(field);
-      columns.set(
-        field.name,
-        Float64Array.from({ length: total }, (_, n) => read(data, at(n))),
-      );
-    }
+    const { little, type } = field;
+    const column: Column =
+      type[0] === "S" || type[0] === "U"
+        ? Array.from({ length: total }, (_, n) => readText(data, at(n), field))
+        : type === "i8"
+          ? BigInt64Array.from({ length: total }, (_, n) => data.getBigInt64(at(n), little))
+          : type === "u8"
+            ? BigUint64Array.from({ length: total }, (_, n) => data.getBigUint64(at(n), little))
+            : Float64Array.from({ length: total }, (_, n) => readNumber(data, at(n), field));
+    columns.set(field.name, column);
     offset += field.itemBytes * field.width;
   }
   return new CsTable(file, rows, layouts, columns);
 }
 
-function readText(data: DataView, at: number, field: Layout): string {
-  const codes: number[] = [];
-  const step = field.type[0] === "U" ? 4 : 1;
-  for (let i = 0; i < field.itemBytes; i += step)
-    codes.push(step === 4 ? data.getUint32(at + i, field.little) : data.getUint8(at + i));
-  while (codes.at(-1) === 0) codes.pop();
-  return step === 4
-    ? String.fromCodePoint(...codes.map((code) => Math.min(code, 0x10ffff)))
-    : new TextDecoder().decode(Uint8Array.from(codes));
+function readText(data: DataView, at: number, { type, itemBytes, little }: Layout): string {
+  const step = type[0] === "U" ? 4 : 1;
+  let length = itemBytes;
+  const codeAt = (offset: number) =>
+    step === 4 ? data.getUint32(at + offset, little) : data.getUint8(at + offset);
+  while (length > 0 && codeAt(length - step) === 0) length -= step;
+  if (step === 1) return new TextDecoder().decode(new Uint8Array(data.buffer, data.byteOffset + at, length));
+  let text = "";
+  for (let i = 0; i < length; i += step) text += String.fromCodePoint(Math.min(codeAt(i), 0x10ffff));
+  return text;
 }
 
-function numberReader({ type, little }: Layout): (data: DataView, at: number) => number {
-  const readers: Record<string, (data: DataView, at: number) => number> = {
-    f4: (d, at) => d.getFloat32(at, little),
-    f8: (d, at) => d.getFloat64(at, little),
-    i1: (d, at) => d.getInt8(at),
-    i2: (d, at) => d.getInt16(at, little),
-    i4: (d, at) => d.getInt32(at, little),
-    i8: (d, at) => Number(d.getBigInt64(at, little)),
-    u1: (d, at) => d.getUint8(at),
-    u2: (d, at) => d.getUint16(at, little),
-    u4: (d, at) => d.getUint32(at, little),
-    u8: (d, at) => Number(d.getBigUint64(at, little)),
-    b1: (d, at) => d.getUint8(at),
-  };
-  return readers[type] as (data: DataView, at: number) => number;
+function readNumber(data: DataView, at: number, { type, little }: Layout): number {
+  switch (type) {
+    case "f4":
+      return data.getFloat32(at, little);
+    case "f8":
+      return data.getFloat64(at, little);
+    case "i1":
+      return data.getInt8(at);
+    case "i2":
+      return data.getInt16(at, little);
+    case "i4":
+      return data.getInt32(at, little);
+    case "u2":
+      return data.getUint16(at, little);
+    case "u4":
+      return data.getUint32(at, little);
+    default:
+      return data.getUint8(at);
+  }
 }
 
 /** The Python literal of a NumPy header: `{'descr': [('name', '<f4', (3,)), ...], 'fortran_order': False, 'shape': (7,), }`. */
@@ -164,8 +178,8 @@ function parseDescription(
       .filter((n) => n.trim() !== "")
       .reduce((product, n) => product * Number(n), 1);
     const itemBytes = Number(digits) * (code === "U" ? 4 : 1);
-    if (width < 1 || !Number.isSafeInteger(width * Math.max(1, itemBytes)))
-      return fail(`field ${single ?? double} has an impossible shape`);
+    if (width < 1 || itemBytes < 1 || !Number.isSafeInteger(width * itemBytes))
+      return fail(`field ${single ?? double} has an impossible shape or no bytes`);
     layouts.push({ name: single ?? (double as string), type, width, little: order !== ">", itemBytes });
     separator.lastIndex = entry.lastIndex;
     separator.exec(body);

@@ -23,6 +23,9 @@ export interface CtfParameters {
   readonly phaseShift?: number;
 }
 
+/** Anisotropic magnification as in `rlnMagMat00 ... 11`, row-major; the identity changes nothing. */
+export type MagnificationMatrix = readonly [number, number, number, number];
+
 export interface CtfOptions {
   /** Pixels of the full image and Angstrom a pixel: they set the frequencies, also of a cropped transform. */
   readonly box: number;
@@ -37,6 +40,8 @@ export interface CtfOptions {
   readonly onlyFlipPhases?: boolean;
   /** Images were multiplied by their CTF: the square, as the model of such images has it (`rlnCtfPremultiplied`). */
   readonly premultiplied?: boolean;
+  /** Frequencies (x, y) are those of the magnified specimen, M (x, y). */
+  readonly magnification?: MagnificationMatrix;
   /** Radians added to the phase of each pixel (even aberrations). */
   readonly phaseOffset?: Float64Array;
 }
@@ -112,7 +117,7 @@ export class Ctf {
   at(
     x: number,
     y: number,
-    options: Omit<CtfOptions, "box" | "pixelSize" | "size" | "phaseOffset"> = {},
+    options: Omit<CtfOptions, "box" | "pixelSize" | "size" | "magnification" | "phaseOffset"> = {},
     offset = 0,
   ): number {
     const gamma = this.phase(x, y) + offset;
@@ -127,11 +132,11 @@ export class Ctf {
 
   /** The half transform (rows in FFT order, `size / 2 + 1` columns) of the CTF of an image. */
   image(options: CtfOptions, out?: Float64Array): Float64Array {
-    const { box, pixelSize, size = box, phaseOffset } = options;
+    const { box, pixelSize, size = box, phaseOffset, magnification: [a, b, c, d] = [1, 0, 0, 1] } = options;
     const values = out ?? new Float64Array(size * halfColumns(size));
     const step = 1 / (box * pixelSize);
     forEachPixel(size, size, (x, y, index) => {
-      values[index] = this.at(x * step, y * step, options, phaseOffset?.[index]);
+      values[index] = this.at(step * (a * x + b * y), step * (c * x + d * y), options, phaseOffset?.[index]);
     });
     return values;
   }

@@ -1,3 +1,4 @@
+export * from "./aberrations.js";
 export * from "./ctf.js";
 export * from "./euler.js";
 export * from "./fft.js";

@@ -1,7 +1,10 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FormatError, UserError } from "../../src/errors.js";
 import { csParticles, readCs } from "../../src/formats/cs.js";
 import { bytesSource } from "../../src/formats/source.js";
+import { eulerToMatrix } from "../../src/geometry/euler.js";
+import { mutate, randomSource } from "../fuzz/mutate.js";
 
 /** A structured .npy file made by hand. */
 function npy(
@@ -61,6 +64,103 @@ describe("cryoSPARC files", () => {
     // A turn about y by 30 degrees has its transpose as Ry(tilt): tilt is 30.
     const [tilted] = csParticles(await readCs(bytesSource(particle([0, Math.PI / 6, 0]))));
     expect(tilted?.tilt).toBeCloseTo(30, 4);
+    expect([tilted?.rot, tilted?.psi]).toEqual([0, 0]);
+  });
+
+  test("any pose: the Euler matrix turns back what the axis-angle vector turns", async () => {
+    const angle = fc.double({ min: 0.01, max: Math.PI - 0.01, noNaN: true });
+    const part = fc.double({ min: -1, max: 1, noNaN: true });
+    const axis = fc.tuple(part, part, part).filter((v) => Math.hypot(...v) > 0.1);
+    await fc.assert(
+      fc.asyncProperty(axis, angle, async (direction, turn) => {
+        const length = Math.hypot(...direction);
+        const n = direction.map((value) => value / length);
+        const pose = n.map((value) => value * turn) as [number, number, number];
+        const [found] = csParticles(await readCs(bytesSource(particle(pose))));
+        const matrix = eulerToMatrix(found?.rot as number, found?.tilt as number, found?.psi as number);
+        // By quaternions, not by Rodrigues' formula: v' = v + 2 w (q x v) + 2 q x (q x v), turned the other way round.
+        const [w, q] = [Math.cos(turn / 2), n.map((value) => -value * Math.sin(turn / 2))];
+        const cross = (a: number[], b: number[]) => [
+          a[1] * b[2] - a[2] * b[1],
+          a[2] * b[0] - a[0] * b[2],
+          a[0] * b[1] - a[1] * b[0],
+        ];
+        for (let column = 0; column < 3; column++) {
+          const v = [0, 1, 2].map((i) => (i === column ? 1 : 0));
+          const once = cross(q, v);
+          const twice = cross(q, once);
+          // Poses are stored as float32; 2e-6 is a few of its roundings on angles up to pi.
+          for (let row = 0; row < 3; row++)
+            expect(
+              Math.abs(matrix[row * 3 + column] - (v[row] + 2 * w * once[row] + 2 * twice[row])),
+            ).toBeLessThan(2e-6);
+        }
+      }),
+    );
+  });
+
+  test("2D alignments give psi; a file without alignments gives zeros", async () => {
+    const fields = (name: string) =>
+      `[('blob/path', '|S4'), ('blob/idx', '<u4'), ('blob/psize_A', '<f4'), ('${name}/pose', '<f4'), ('${name}/shift', '<f4', (2,)), ('${name}/psize_A', '<f4')]`;
+    const body = (view: DataView, bytes: Uint8Array) => {
+      bytes.set(new TextEncoder().encode("a.m"), 0);
+      for (const [i, value] of [1.5, -Math.PI / 4, 2, -4, 3].entries())
+        view.setFloat32(8 + i * 4, value, true);
+    };
+    const [flat] = csParticles(await readCs(bytesSource(npy(fields("alignments2D"), 1, body, 28))));
+    // The shift is in pixels of the alignment (3 A), not of the image.
+    expect(flat).toMatchObject({ imagePath: "a.m", rot: 0, tilt: 0, originX: 6, originY: -12 });
+    expect(flat?.psi).toBeCloseTo(-45, 4);
+    const [none] = csParticles(await readCs(bytesSource(npy(fields("other"), 1, body, 28))));
+    expect(none).toEqual({
+      imagePath: "a.m",
+      imageIndex: 0,
+      rot: 0,
+      tilt: 0,
+      psi: 0,
+      originX: 0,
+      originY: 0,
+    });
+  });
+
+  test("64-bit integers are exact", async () => {
+    const uid = 12_345_678_901_234_567_891n;
+    const table = await readCs(
+      bytesSource(
+        npy(
+          "[('uid', '<u8'), ('n', '>i8')]",
+          1,
+          (view) => {
+            view.setBigUint64(0, uid, true);
+            view.setBigInt64(8, -uid / 2n);
+          },
+          16,
+        ),
+      ),
+    );
+    expect([table.integers("uid")[0], table.integers("n")[0]]).toEqual([uid, -uid / 2n]);
+    expect(table.strings("uid")).toEqual([String(uid)]);
+    expect(table.numbers("uid")[0]).toBe(Number(uid));
+    const other = await readCs(bytesSource(particle([0, 0, 0])));
+    expect(() => other.integers("blob/idx")).toThrow("blob/idx does not hold 64-bit integers");
+  });
+
+  test("mutated files are read or refused with a UserError, at once", async () => {
+    const seed = Date.now() >>> 0;
+    console.log(`cryoSPARC fuzz seed ${seed}`);
+    const snippets = ["'|S0'", "'<U9'", "(9999999999,)", "(0,)", "'descr'", "[]", "\\", "'<f8', (2, 3)"].map(
+      (text) => new TextEncoder().encode(text),
+    );
+    for (let n = 0; n < 3000; n++) {
+      const input = mutate(particle([1, 2, 3]), randomSource(seed + n), snippets);
+      try {
+        const table = await readCs(bytesSource(input));
+        expect(table.rowCount).toBeLessThanOrEqual(input.length);
+        csParticles(table);
+      } catch (error) {
+        if (!(error instanceof UserError)) throw new Error(`seed ${seed + n}`, { cause: error });
+      }
+    }
   });
 
   test("types, byte orders, unicode, versions and sub-arrays", async () => {
@@ -96,6 +196,8 @@ describe("cryoSPARC files", () => {
     await expect(read(particle([0, 0, 0]).subarray(0, -10))).rejects.toThrow(FormatError);
     await expect(read(npy("'<f4'", 3, () => {}, 4))).rejects.toThrow(/plain NumPy array/);
     await expect(read(npy("[('a', '|O')]", 1, () => {}, 8))).rejects.toThrow(/type O, which is not read/);
+    await expect(read(npy("[('a', '|S0')]", 1_000_000_000, () => {}, 0))).rejects.toThrow(/no bytes/);
+    await expect(read(npy("[]", 1_000_000_000, () => {}, 0))).rejects.toThrow(/describes no fields/);
     const huge = npy("[('a', '<f8')]", 1, () => {}, 8);
     const text = new TextDecoder("latin1").decode(huge).replace("(1,)", "(9999999999,)");
     await expect(read(Uint8Array.from(text, (c) => c.charCodeAt(0)))).rejects.toThrow(

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -62,6 +62,29 @@ describeRelion("RELION reads the MRC files that we write", () => {
       expect(file.kind).toBe(kind);
       expect(await file.readVolume()).toEqual(values.map((value) => value * 2));
       await file.close();
+    }
+  });
+
+  test("headers are RELION's, but for label and format version", async () => {
+    await write("zero.mrcs", "stack");
+    await write("zero.mrc", "volume");
+    for (const name of ["zero.mrcs", "zero.mrc"]) {
+      await runTool(
+        "relion_image_handler",
+        ["--i", name, "--o", `by-relion-${name}`, "--add_constant", "0"],
+        {
+          cwd: folder,
+        },
+      );
+      const [ours, theirs] = [name, `by-relion-${name}`].map((file) =>
+        readFileSync(join(folder, file)).subarray(0, 1024),
+      ) as [Buffer, Buffer];
+      for (const header of [ours, theirs]) {
+        // NVERSION: RELION leaves 0, MRC2014 wants 20140. The label of RELION holds the time.
+        header.fill(0, 108, 112);
+        header.fill(0, 224, 304);
+      }
+      expect(ours.toString("hex"), name).toBe(theirs.toString("hex"));
     }
   });
 });

@@ -1,6 +1,6 @@
 import { UserError } from "../../errors.js";
 import { csParticles, isNumpy, readCs } from "../../formats/cs.js";
-import { type MrcFile, openMrc, type PixelStatistics } from "../../formats/mrc/index.js";
+import { type MrcFile, openMrc, type PixelStatistics, splitKindSuffix } from "../../formats/mrc/index.js";
 import { openFile } from "../../formats/node.js";
 import { type ByteSource, readRange } from "../../formats/source.js";
 import { parseImageName, readStar } from "../../formats/star/index.js";
@@ -146,8 +146,9 @@ async function describeImages(
   const missingFiles: string[] = [];
   for (const { path } of images) {
     if (counts.has(path)) continue;
-    if (imageExists(path)) {
-      const file = await openMrc(await openFile(path));
+    const { path: onDisk, kind } = splitKindSuffix(path);
+    if (imageExists(onDisk)) {
+      const file = await openMrc(await openFile(onDisk), kind === undefined ? {} : { kind });
       counts.set(path, file.count);
       await file.close();
     } else {

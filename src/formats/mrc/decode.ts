@@ -3,33 +3,36 @@ import { type MrcHeader, rowBytes } from "./header.js";
 
 const hostIsLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-/** Whether stored pixels are float32 in the order of this machine, so that they can be read in place. */
-export const isNativeFloat32 = (header: MrcHeader): boolean =>
-  header.mode === 2 && header.littleEndian === hostIsLittleEndian;
+const isForeign = (header: MrcHeader): boolean => header.littleEndian !== hostIsLittleEndian;
 
-function swap(bytes: Uint8Array, width: number): void {
-  for (let at = 0; at < bytes.length; at += width) bytes.subarray(at, at + width).reverse();
+/** Put float32 pixels that were read in place (mode 2) into the byte order of this machine. */
+export function orderFloats(header: MrcHeader, pixels: Float32Array): void {
+  if (!isForeign(header)) return;
+  const words = new Uint32Array(pixels.buffer, pixels.byteOffset, pixels.length);
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i];
+    words[i] = (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
+  }
 }
 
 /**
- * Stored rows to float32 values. `raw` holds whole rows, starts at a multiple of 4 bytes of its buffer, and may be changed;
- * `out` takes one value a pixel.
+ * Stored rows of any mode but 2 to float32 values. `raw` holds whole rows, starts at a multiple of 2 bytes of its buffer, and may be
+ * changed; `out` takes one value a pixel.
  */
 export function decodeRows(header: MrcHeader, raw: Uint8Array, out: Float32Array): void {
   const { mode } = header;
-  const width = mode === 2 ? 4 : mode === 0 || mode === 101 ? 1 : 2;
-  if (width > 1 && header.littleEndian !== hostIsLittleEndian) swap(raw, width);
-  const words = () => new Uint16Array(raw.buffer, raw.byteOffset, raw.length / 2);
-  if (mode === 2) out.set(new Float32Array(raw.buffer, raw.byteOffset, raw.length / 4));
-  else if (mode === 12) {
-    const values = halfTable();
-    const halves = words();
-    for (let i = 0; i < halves.length; i++) out[i] = values[halves[i]];
-  } else if (mode === 6) out.set(words());
-  else if (mode === 1) out.set(new Int16Array(raw.buffer, raw.byteOffset, raw.length / 2));
+  if (mode === 101) decodeNibbles(header, raw, out);
   else if (mode === 0)
     out.set(header.signedBytes ? new Int8Array(raw.buffer, raw.byteOffset, raw.length) : raw);
-  else decodeNibbles(header, raw, out);
+  else {
+    const words = new Uint16Array(raw.buffer, raw.byteOffset, raw.length / 2);
+    if (isForeign(header))
+      for (let i = 0; i < words.length; i++) words[i] = (words[i] << 8) | (words[i] >>> 8);
+    if (mode === 12) {
+      const values = halfTable();
+      for (let i = 0; i < words.length; i++) out[i] = values[words[i]];
+    } else out.set(mode === 1 ? new Int16Array(raw.buffer, raw.byteOffset, words.length) : words);
+  }
 }
 
 /** Two pixels a byte, the first in the low bits; rows start at whole bytes. */

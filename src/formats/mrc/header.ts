@@ -42,12 +42,9 @@ export interface MrcHeader {
 export const rowBytes = (header: MrcHeader): number =>
   Math.ceil((header.stored[0] * bitsOfMode[header.mode]) / 8);
 
-/** Bytes of one stored section. */
-export const sectionBytes = (header: MrcHeader): number => rowBytes(header) * header.stored[1];
-
 /** Bytes of header, extended header and pixels. */
 export const expectedBytes = (header: MrcHeader): number =>
-  headerBytes + header.extendedBytes + sectionBytes(header) * header.stored[2];
+  headerBytes + header.extendedBytes + rowBytes(header) * header.stored[1] * header.stored[2];
 
 const imodStamp = 1146047817;
 
@@ -120,12 +117,15 @@ export function parseHeader(bytes: Uint8Array, file: string): MrcHeader {
   };
 }
 
-/** Little endian? By the machine stamp; where it says nothing, by which order makes the mode and the axes plausible. */
+/**
+ * Little endian? By the machine stamp; where it is missing or contradicts the rest, by the order that makes columns, rows, mode and
+ * axes plausible.
+ */
 function byteOrder(view: DataView): boolean {
   const plausible = (little: boolean) => {
-    const mode = view.getInt32(12, little);
-    const axis = view.getInt32(64, little);
-    return mode >= 0 && mode <= 101 && axis >= 0 && axis <= 3;
+    const [columns, rows, mode, axis] = [0, 4, 12, 64].map((byte) => view.getInt32(byte, little));
+    const isSize = (size: number) => size > 0 && size < 0x10000;
+    return isSize(columns) && isSize(rows) && mode >= 0 && mode <= 101 && axis >= 0 && axis <= 3;
   };
   const stamp = view.getUint8(212);
   const stamped = stamp === 0x44 ? true : stamp === 0x11 ? false : undefined;

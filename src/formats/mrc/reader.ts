@@ -1,34 +1,20 @@
 import { FormatError, UserError } from "../../errors.js";
 import { unpacked } from "../compression.js";
 import { type ByteSource, readRange } from "../source.js";
-import { decodeRows, isNativeFloat32 } from "./decode.js";
-import {
-  expectedBytes,
-  headerBytes,
-  type MrcHeader,
-  type MrcMode,
-  parseHeader,
-  rowBytes,
-  sectionBytes,
-} from "./header.js";
+import { decodeRows, orderFloats } from "./decode.js";
+import { expectedBytes, headerBytes, type MrcHeader, type MrcMode, parseHeader, rowBytes } from "./header.js";
+import { Moments, type PixelStatistics } from "./moments.js";
 
 /** Two-dimensional images one after another, or one map. */
 export type MrcKind = "stack" | "volume";
-
-/** Moments of the pixels. `rms` is the standard deviation; non-finite pixels are counted and left out of the rest. */
-export interface PixelStatistics {
-  readonly minimum: number;
-  readonly maximum: number;
-  readonly mean: number;
-  readonly rms: number;
-  readonly notFinite: number;
-}
 
 export interface OpenMrcOptions {
   /** What the file is; by default its name (`.mrcs`) and then its header decide. */
   readonly kind?: MrcKind;
   /** Packed files are unpacked into memory up to this size. Default 4 GiB - 1. */
   readonly maxUnpackedBytes?: number;
+  /** Throw `FormatError` for images with NaN or infinite pixels; by default they are returned as they are. */
+  readonly refuseNonFinite?: boolean;
 }
 
 const chunkBytes = 1 << 22;
@@ -41,6 +27,7 @@ export class MrcFile {
     readonly kind: MrcKind,
     /** Symmetry records of the extended header (maps of crystallographers and of EMDB). */
     readonly symmetryRecords: readonly string[],
+    private readonly refuseNonFinite: boolean,
   ) {}
 
   get name(): string {
@@ -106,7 +93,7 @@ export class MrcFile {
         `${this.name}: its sections do not run along z, so single images cannot be read; read it as a volume`,
       );
     const pixels = this.header.stored[0] * this.header.stored[1];
-    const target = out ?? new Float32Array(count * pixels);
+    const target = out ?? floats(count * pixels, this.name);
     if (target.length < count * pixels)
       throw new RangeError(`${this.name}: ${count * pixels} values do not fit an array of ${target.length}`);
     await this.readSections(first, count, target);
@@ -121,10 +108,10 @@ export class MrcFile {
   async readVolume(): Promise<Float32Array> {
     const [columns, rows, sections] = this.header.stored;
     const { axes } = this.header;
-    const stored = new Float32Array(columns * rows * sections);
+    const stored = floats(columns * rows * sections, this.name);
     await this.readSections(0, sections, stored);
     if (axes.join() === "0,1,2") return stored;
-    const out = new Float32Array(stored.length);
+    const out = floats(stored.length, this.name);
     const [width, height] = this.size;
     const strideOf = [1, width, width * height];
     const [dc, dr, ds] = axes.map((axis) => strideOf[axis]) as [number, number, number];
@@ -135,43 +122,18 @@ export class MrcFile {
     return out;
   }
 
-  /** Reads every pixel. */
+  /** Reads every pixel, a few MB at a time. */
   async statistics(): Promise<PixelStatistics> {
-    const pixels = this.header.stored[0] * this.header.stored[1];
-    const batch = Math.max(1, Math.floor(chunkBytes / 4 / pixels));
-    const values = new Float32Array(batch * pixels);
-    let [minimum, maximum, sum, squares, finite, all] = [
-      Number.POSITIVE_INFINITY,
-      Number.NEGATIVE_INFINITY,
-      0,
-      0,
-      0,
-      0,
-    ];
-    for (let first = 0; first < this.header.stored[2]; first += batch) {
-      const count = Math.min(batch, this.header.stored[2] - first);
-      await this.readSections(first, count, values);
-      for (let i = 0; i < count * pixels; i++) {
-        const value = values[i];
-        if (!Number.isFinite(value)) continue;
-        if (value < minimum) minimum = value;
-        if (value > maximum) maximum = value;
-        sum += value;
-        squares += value * value;
-        finite++;
-      }
-      all += count * pixels;
+    const [columns, rows, sections] = this.header.stored;
+    const batch = Math.max(1, Math.min(rows * sections, Math.floor(chunkBytes / 4 / columns)));
+    const values = new Float32Array(batch * columns);
+    const moments = new Moments();
+    for (let row = 0; row < rows * sections; row += batch) {
+      const count = Math.min(batch, rows * sections - row);
+      await this.readRows(row, count, values);
+      moments.add(values.subarray(0, count * columns));
     }
-    if (finite === 0)
-      return { minimum: Number.NaN, maximum: Number.NaN, mean: Number.NaN, rms: Number.NaN, notFinite: all };
-    const mean = sum / finite;
-    return {
-      minimum,
-      maximum,
-      mean,
-      rms: Math.sqrt(Math.max(0, squares / finite - mean * mean)),
-      notFinite: all - finite,
-    };
+    return moments.result();
   }
 
   close(): Promise<void> {
@@ -179,21 +141,37 @@ export class MrcFile {
   }
 
   private async readSections(first: number, count: number, out: Float32Array): Promise<void> {
+    const [columns, rows] = this.header.stored;
+    await this.readRows(first * rows, count * rows, out);
+    if (!this.refuseNonFinite) return;
+    for (let i = 0; i < count * rows * columns; i++)
+      if (!Number.isFinite(out[i])) {
+        const image = first + Math.floor(i / (rows * columns));
+        throw new FormatError(
+          { file: this.name },
+          `image ${image + 1} has a pixel that is ${out[i]} (column ${(i % columns) + 1}, row ${(Math.floor(i / columns) % rows) + 1})`,
+          "remove the image or make it again",
+        );
+      }
+  }
+
+  /** Rows `first` to `first + rows - 1`, counted through all sections. */
+  private async readRows(first: number, rows: number, out: Float32Array): Promise<void> {
     const { header } = this;
-    const pixels = header.stored[0] * header.stored[1];
-    const start = headerBytes + header.extendedBytes + first * sectionBytes(header);
-    if (isNativeFloat32(header)) {
-      await this.fill(new Uint8Array(out.buffer, out.byteOffset, count * pixels * 4), start);
+    const columns = header.stored[0];
+    const stride = rowBytes(header);
+    const start = headerBytes + header.extendedBytes + first * stride;
+    if (header.mode === 2) {
+      await this.fill(new Uint8Array(out.buffer, out.byteOffset, rows * stride), start);
+      orderFloats(header, out.subarray(0, rows * columns));
       return;
     }
-    const stride = rowBytes(header);
-    const rows = count * header.stored[1];
     const step = Math.max(1, Math.floor(chunkBytes / stride));
     const raw = new Uint8Array(Math.min(step, rows) * stride);
     for (let row = 0; row < rows; row += step) {
       const part = raw.subarray(0, Math.min(step, rows - row) * stride);
       await this.fill(part, start + row * stride);
-      decodeRows(header, part, out.subarray(row * header.stored[0]));
+      decodeRows(header, part, out.subarray(row * columns));
     }
   }
 
@@ -207,6 +185,18 @@ export class MrcFile {
   }
 }
 
+/** An array of `length` values; `UserError` where the machine does not give that much memory at once. */
+function floats(length: number, file: string): Float32Array<ArrayBuffer> {
+  try {
+    return new Float32Array(length);
+  } catch (cause) {
+    throw new UserError(
+      `${file}: ${length} values (${(length / 2 ** 28).toFixed(1)} GiB) do not fit into one array here; read fewer images at once`,
+      { cause },
+    );
+  }
+}
+
 /** Turn rows of `columns` values into columns. */
 function transposeInPlace(values: Float32Array, columns: number): void {
   const rows = values.length / columns;
@@ -215,55 +205,73 @@ function transposeInPlace(values: Float32Array, columns: number): void {
     for (let c = 0; c < columns; c++) values[c * rows + r] = copy[r * columns + c];
 }
 
+/** A path as RELION takes it, where `:mrc` or `:mrcs` behind the name of a file says what the file is. */
+export function splitKindSuffix(path: string): { path: string; kind?: MrcKind } {
+  const match = /^(.+):mrc(s?)$/.exec(path);
+  if (match === null) return { path };
+  return { path: match[1] as string, kind: match[2] === "s" ? "stack" : "volume" };
+}
+
 function kindOf(header: MrcHeader, name: string): MrcKind {
-  const suffix = /:(mrcs?)$/.exec(name)?.[1];
-  if (suffix !== undefined) return suffix === "mrcs" ? "stack" : "volume";
-  if (/\.(mrcs|st)(\.gz|\.bz2)?$/i.test(name)) return "stack";
+  const { path, kind } = splitKindSuffix(name);
+  if (kind !== undefined) return kind;
+  if (/\.(mrcs|st)(\.gz|\.bz2)?$/i.test(path)) return "stack";
   return header.spaceGroup === 0 && header.intervals[2] === 1 && header.stored[2] > 1 ? "stack" : "volume";
 }
 
-/**
- * Open an MRC, MRCS or MAP file, packed with gzip or bzip2 or not. The header is checked against the size of the file before anything
- * is allocated. Throws `FormatError` for anything that cannot be read as it stands.
- */
-export async function openMrc(source: ByteSource, options: OpenMrcOptions = {}): Promise<MrcFile> {
-  const limit = options.maxUnpackedBytes ?? 2 ** 32 - 1;
-  const plain = await unpacked(source, headerBytes, (head) => {
-    const expected = expectedBytes(parseHeader(head, source.name));
-    if (expected > limit)
-      throw new FormatError(
-        { file: source.name },
-        `unpacks to ${expected} bytes and at most ${limit} are unpacked in memory`,
-        "unpack it first (gunzip, bunzip2)",
-      );
-    return expected;
+/** The text records of 80 characters that some programs keep symmetry operators in; other lines are left out. */
+async function readSymmetry(source: ByteSource, header: MrcHeader): Promise<string[]> {
+  const { spaceGroup, extendedBytes, extendedType } = header;
+  if (spaceGroup < 1 || extendedBytes % 80 !== 0 || !["", "CCP4", "MRCO"].includes(extendedType)) return [];
+  const bytes = await readRange(source, headerBytes, Math.min(extendedBytes, 80 * 1024));
+  const text = new TextDecoder("latin1").decode(bytes).replaceAll("\0", " ");
+  return Array.from({ length: text.length / 80 }, (_, i) => text.slice(i * 80, i * 80 + 80).trim()).filter(
+    (line) => /^[-+*xyz0-9/, .]+$/i.test(line),
+  );
+}
+
+async function openPlain(source: ByteSource, options: OpenMrcOptions): Promise<MrcFile> {
+  const plain = await unpacked(source, {
+    headBytes: headerBytes,
+    sizeOf: (head) => expectedBytes(parseHeader(head, source.name)),
+    limit: options.maxUnpackedBytes ?? 2 ** 32 - 1,
   });
   const header = parseHeader(await readRange(plain, 0, headerBytes), source.name);
   const expected = expectedBytes(header);
-  if (plain.size < expected)
+  if (plain.size < expected) {
+    const extended =
+      header.extendedBytes > 0 ? ` behind ${header.extendedBytes} bytes of extended header` : "";
     throw new FormatError(
       { file: source.name, byte: plain.size },
-      `truncated: ${header.stored.join(" x ")} pixels of mode ${header.mode} need ${expected} bytes and the file has ${plain.size}`,
+      `truncated: ${header.stored.join(" x ")} pixels of mode ${header.mode}${extended} need ${expected} bytes and the file has ${plain.size}`,
       "copy it again",
     );
+  }
   if (header.spaceGroup === 401)
     throw new FormatError(
       { file: source.name, byte: 88 },
       "is a stack of volumes (space group 401), which is not read",
       "split it into volumes",
     );
-  const records =
-    header.spaceGroup > 0 &&
-    header.extendedBytes % 80 === 0 &&
-    ["", "CCP4", "MRCO"].includes(header.extendedType);
-  const extended = records
-    ? await readRange(plain, headerBytes, Math.min(header.extendedBytes, 1 << 20))
-    : new Uint8Array();
-  const symmetry = Array.from({ length: extended.length / 80 }, (_, i) =>
-    new TextDecoder("latin1")
-      .decode(extended.subarray(i * 80, i * 80 + 80))
-      .replaceAll("\0", " ")
-      .trim(),
-  ).filter((line) => /^[-+*xyz0-9/, .]+$/i.test(line));
-  return new MrcFile(plain, header, options.kind ?? kindOf(header, source.name), symmetry);
+  return new MrcFile(
+    plain,
+    header,
+    options.kind ?? kindOf(header, source.name),
+    await readSymmetry(plain, header),
+    options.refuseNonFinite ?? false,
+  );
+}
+
+/**
+ * Open an MRC, MRCS or MAP file, packed with gzip or bzip2 or not. The header is checked against the size of the file before anything
+ * is allocated. Throws `FormatError` for anything that cannot be read as it stands. The source belongs to the result, whose `close`
+ * closes it; it is closed at once when this throws.
+ */
+export async function openMrc(source: ByteSource, options: OpenMrcOptions = {}): Promise<MrcFile> {
+  try {
+    return await openPlain(source, options);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
 }

@@ -1,0 +1,53 @@
+/** Moments of pixels. `rms` is the standard deviation; non-finite pixels are counted and left out of the rest. */
+export interface PixelStatistics {
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly mean: number;
+  readonly rms: number;
+  readonly notFinite: number;
+}
+
+/** Collects the statistics of pixels that come in parts. */
+export class Moments {
+  private minimum = Number.POSITIVE_INFINITY;
+  private maximum = Number.NEGATIVE_INFINITY;
+  private sum = 0;
+  private squares = 0;
+  private finite = 0;
+  private notFinite = 0;
+  /** The first finite pixel. Sums are taken of differences from it, so that a large mean costs no digits of the deviation. */
+  private shift: number | undefined;
+
+  add(pixels: Float32Array): void {
+    for (let i = 0; i < pixels.length; i++) {
+      const value = pixels[i];
+      if (value - value !== 0) {
+        this.notFinite++;
+        continue;
+      }
+      this.shift ??= value;
+      if (value < this.minimum) this.minimum = value;
+      if (value > this.maximum) this.maximum = value;
+      const difference = value - this.shift;
+      this.sum += difference;
+      this.squares += difference * difference;
+      this.finite++;
+    }
+  }
+
+  /** The statistics so far; NaN where there was no finite pixel. */
+  result(): PixelStatistics {
+    const { notFinite, finite, minimum, maximum } = this;
+    if (finite === 0)
+      return { minimum: Number.NaN, maximum: Number.NaN, mean: Number.NaN, rms: Number.NaN, notFinite };
+    const offset = this.sum / finite;
+    const variance = this.squares / finite - offset * offset;
+    return {
+      minimum,
+      maximum,
+      mean: (this.shift as number) + offset,
+      rms: Math.sqrt(Math.max(0, variance)),
+      notFinite,
+    };
+  }
+}

@@ -1,0 +1,96 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+const golden = join(root, "test/golden/tiny");
+const folder = mkdtempSync(join(tmpdir(), "cryotile-info-"));
+const run = (...args: string[]) =>
+  spawnSync(process.execPath, [join(root, "dist/src/app/cli.js"), ...args], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+
+beforeAll(() => {
+  execFileSync(
+    process.execPath,
+    [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"],
+    { cwd: root },
+  );
+  for (const name of ["parts.star", "ref.mrc"]) cpSync(join(golden, name), join(folder, name));
+  writeFileSync(join(folder, "noisy.mrcs"), gunzipSync(readFileSync(join(golden, "noisy.mrcs.gz"))));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("cryotile info", () => {
+  test("tells tables, labels, rows and the images that are there", () => {
+    const { stdout, status } = run("info", "parts.star");
+    expect(status).toBe(0);
+    expect(stdout).toContain("data_particles: 60 rows, 6 labels");
+    expect(stdout).toContain("rlnDefocusU");
+    expect(stdout).toContain("images: 60 of 60 present, in 1 of 1 files");
+  });
+
+  test("tells missing images and goes on", () => {
+    writeFileSync(
+      join(folder, "lost.star"),
+      "data_\nloop_\n_rlnImageName\n61@noisy.mrcs\n1@gone.mrcs\n2@noisy.mrcs:mrcs\n",
+    );
+    const { stdout, status } = run("info", "lost.star");
+    expect([
+      status,
+      stdout.includes("images: 1 of 3 present, in 2 of 3 files"),
+      stdout.includes("missing: gone.mrcs"),
+    ]).toEqual([0, true, true]);
+  });
+
+  test("tells size, mode, pixel size and statistics of maps and stacks, as JSON too", () => {
+    const { stdout, status } = run("info", "--json", "ref.mrc", "noisy.mrcs");
+    expect(status).toBe(0);
+    const [map, stack] = JSON.parse(stdout);
+    expect(map).toMatchObject({
+      format: "MRC",
+      kind: "volume",
+      size: [32, 32, 32],
+      mode: 2,
+      pixelSize: [4, 4, 4],
+    });
+    expect(stack).toMatchObject({ kind: "stack", size: [32, 32, 60] });
+    // White noise of variance 1 over a weak signal: 61,440 pixels.
+    expect(stack.statistics.rms).toBeGreaterThan(0.95);
+    expect(stack.statistics.rms).toBeLessThan(1.3);
+    expect(JSON.parse(run("info", "--json", "--header", "ref.mrc").stdout)[0].statistics).toBeUndefined();
+  });
+
+  test("an unsound file is one line on stderr and exit code 1; sound ones beside it are still told", () => {
+    writeFileSync(join(folder, "cut.mrc"), readFileSync(join(folder, "ref.mrc")).subarray(0, 5000));
+    writeFileSync(join(folder, "bad.star"), "data_\nloop_\n_a\n_b\n1\n");
+    writeFileSync(join(folder, "empty"), "");
+    writeFileSync(
+      join(folder, "random"),
+      Buffer.from(Array.from({ length: 3000 }, (_, i) => (i * 7919) & 255)),
+    );
+    for (const [name, message] of [
+      ["cut.mrc", /cut\.mrc \(byte 5000\): truncated/],
+      ["bad.star", /bad\.star:5: a row of data_ has 1 values for 2 labels/],
+      ["empty", /empty: is empty/],
+      ["random", /random/],
+      ["none.mrc", /none\.mrc: cannot open: no such file/],
+    ] as const) {
+      const { status, stderr, stdout } = run("info", name, "ref.mrc");
+      expect(status, name).toBe(1);
+      expect(stderr.trim().split("\n").length, stderr).toBe(1);
+      expect(stderr).toMatch(message);
+      expect(stdout).toContain("ref.mrc: MRC volume");
+    }
+  });
+
+  test("help and version are there, unknown commands are refused", () => {
+    expect(run("--help").stdout).toMatch(/info .*\n[\s\S]*simulate/);
+    expect(run("--version").stdout.trim()).toMatch(/^\d+\.\d+\.\d+$/);
+    expect(run("refin").status).toBe(1);
+  });
+});
