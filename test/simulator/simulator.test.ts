@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -349,6 +349,30 @@ describe("cryotile simulate", () => {
         .get("particles")
         .has("rlnAngleRot"),
     ).toBe(false);
+  });
+
+  test("a map is taken as it is, with its box and pixel size, or cropped", async () => {
+    expect(
+      run("--o", "source", "--n", "2", "--box", "32", "--angpix", "6", "--no-noise", "--seed", "4").status,
+    ).toBe(0);
+    const options = ["--map", "source/truth_class001.mrc", "--n", "2", "--no-noise", "--seed", "4"];
+    expect(run("--o", "copied", ...options).status).toBe(0);
+    expect(digest("copied/particles.mrcs")).toBe(digest("source/particles.mrcs"));
+    expect(run("--o", "cropped", ...options, "--box", "24").stdout).toContain("2 particles of 24 px at 8 A");
+  });
+
+  test("a killed run leaves no STAR file and no file under its final name that is not whole", async () => {
+    const child = spawn(
+      process.execPath,
+      [cli, "simulate", "--o", "killed", "--n", "100000", "--box", "64"],
+      { cwd: folder },
+    );
+    while (!existsSync(join(folder, "killed/ref_lp30.mrc")))
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    child.kill("SIGKILL");
+    await new Promise((resolve) => child.once("exit", resolve));
+    const files = readdirSync(join(folder, "killed")).filter((name) => !name.includes(".tmp-"));
+    expect(files.sort()).toEqual(["ref_lp30.mrc", "truth_class001.mrc"]);
   });
 
   test("given poses are used", () => {
