@@ -1,5 +1,7 @@
 import { FormatError, UserError } from "../errors.js";
-import { matrixToEuler } from "../geometry/euler.js";
+import type { CtfParameters } from "../geometry/ctf.js";
+import { type EulerAngles, matrixToEuler } from "../geometry/euler.js";
+import { axisRotation } from "../geometry/symmetry.js";
 import { nearest } from "../text.js";
 import { type ByteSource, readRange } from "./source.js";
 
@@ -197,34 +199,14 @@ export interface CsParticle {
   readonly psi: number;
   readonly originX: number;
   readonly originY: number;
-  readonly ctf?: {
-    readonly voltage: number;
-    readonly sphericalAberration: number;
-    readonly amplitudeContrast: number;
-    readonly defocusU: number;
-    readonly defocusV: number;
-    readonly defocusAngle: number;
-    readonly phaseShift: number;
-  };
+  readonly ctf?: CtfParameters;
 }
 
-/** Rotation matrix (row-major) of an axis-angle vector in radians (Rodrigues' formula). */
-function axisAngleMatrix(x: number, y: number, z: number): Float64Array {
-  const angle = Math.hypot(x, y, z);
-  const [s, c] =
-    angle < 1e-12 ? [1, 0.5] : [Math.sin(angle) / angle, (1 - Math.cos(angle)) / (angle * angle)];
-  const cos = Math.cos(angle);
-  return Float64Array.of(
-    cos + c * x * x,
-    c * x * y - s * z,
-    c * x * z + s * y,
-    c * x * y + s * z,
-    cos + c * y * y,
-    c * y * z - s * x,
-    c * x * z - s * y,
-    c * y * z + s * x,
-    cos + c * z * z,
-  );
+/** The Euler angles of a cryoSPARC pose: the inverse of the rotation about the vector by its length in radians. */
+function poseAngles(pose: Float64Array): EulerAngles {
+  const angle = Math.hypot(...pose);
+  if (angle === 0) return { rot: 0, tilt: 0, psi: 0 };
+  return matrixToEuler(axisRotation([pose[0], pose[1], pose[2]], -angle));
 }
 
 /**
@@ -253,7 +235,7 @@ export function csParticles(table: CsTable): CsParticle[] {
   return path.map((imagePath, row) => {
     const euler =
       pose !== undefined
-        ? matrixToEuler(axisAngleMatrix(-pose[row * 3], -pose[row * 3 + 1], -pose[row * 3 + 2]))
+        ? poseAngles(pose.subarray(row * 3, row * 3 + 3))
         : { rot: 0, tilt: 0, psi: planar === undefined ? 0 : degrees(planar[row]) };
     if (shift !== undefined && pixel === undefined)
       throw new UserError(`${table.file}: has shifts in pixels but no pixel size (blob/psize_A)`);
