@@ -1,0 +1,45 @@
+import type { Runtime } from "./contract.js";
+
+type MemoryMember =
+  | "name"
+  | "capabilities"
+  | "elementBytes"
+  | "push"
+  | "pop"
+  | "alloc"
+  | "free"
+  | "memory"
+  | "upload"
+  | "download"
+  | "clear"
+  | "copy"
+  | "finish"
+  | "close"
+  | "makeFft";
+
+/** The members of a runtime that compute. */
+export type OperationName = Exclude<keyof Runtime, MemoryMember>;
+
+/** Implementations of operations over what a runtime keeps its buffers in. */
+export type Operations<Device, Name extends OperationName = OperationName> = {
+  readonly [N in Name]: (device: Device, ...args: Parameters<Runtime[N]>) => void | Promise<void>;
+};
+
+/** The argument of an operation that takes one. */
+export type Args<Name extends OperationName> = Parameters<Runtime[Name]>[0];
+
+/** The operations as members of a runtime. `guard` runs before each of them. */
+export function bindOperations<Device>(
+  device: Device,
+  operations: Operations<Device>,
+  guard: () => void,
+): Pick<Runtime, OperationName> {
+  const bound = Object.entries(operations).map(([name, operation]) => [
+    name,
+    async (...args: unknown[]) => {
+      guard();
+      await (operation as (device: Device, ...args: unknown[]) => void | Promise<void>)(device, ...args);
+    },
+  ]);
+  return Object.fromEntries(bound) as Pick<Runtime, OperationName>;
+}

@@ -1,0 +1,85 @@
+import type { OperationName } from "./operations.js";
+
+/** How far a runtime may be from `reference`: the relative L2 error of an output, and why that much. 0 means equal. */
+export interface Tolerance {
+  readonly bound: number;
+  readonly reason: string;
+}
+
+const exact = (reason: string): Tolerance => ({ bound: 0, reason });
+
+const rounding: Tolerance = {
+  bound: 1e-6,
+  reason: "a few float32 roundings (2^-24 each) an element, no long sums",
+};
+const transform: Tolerance = {
+  bound: 2e-6,
+  reason: "float32 butterflies: error grows with log2 n, about 2^-24 each pass (Bluestein: three transforms)",
+};
+const trigonometry: Tolerance = {
+  bound: 2e-6,
+  reason: "float32 radius and a polynomial for the cosine, accurate to 1e-7",
+};
+const interpolation: Tolerance = {
+  bound: 5e-6,
+  reason: "coordinates of up to a few hundred elements carry 2^-24 of their size into the trilinear weights",
+};
+const sums: Tolerance = {
+  bound: 5e-6,
+  reason: "float32 sums of up to thousands of terms in a fixed order; rounding errors add like a random walk",
+};
+
+/** One row an operation: float32 on WebGPU against float64. */
+export const webGpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
+  forwardFft: transform,
+  inverseFft: transform,
+  shiftImages: rounding,
+  softMask: { ...sums, reason: `${sums.reason}; the mask's cosine adds 1e-7` },
+  shellPower: sums,
+  packPixels: exact("values are copied with a sign"),
+  ctf: {
+    bound: 1e-4,
+    reason: "gamma reaches tens of turns at high resolution: 2^-24 of it is 1e-5 radian and more",
+  },
+  spreadShells: exact("values are copied; shells come from whole numbers"),
+  lowPass: trigonometry,
+  padMap: trigonometry,
+  makeProjector: rounding,
+  projectSlices: interpolation,
+  cropMap: rounding,
+  correctGridding: trigonometry,
+  insertData: rounding,
+  imageConstants: sums,
+  diff2Coarse: {
+    bound: 2e-5,
+    reason:
+      "float32 sums over pixels; direct and tiled sum squares and take the constant off at the end, which costs its rounding",
+  },
+  crossCorrelation: sums,
+  diff2Fine: { bound: 2e-5, reason: "slices interpolated in float32, sums over pixels" },
+  weightsFromDiff2: {
+    bound: 5e-5,
+    reason: "exp of WGSL may be off by 3 + 2 |x| units in the last place, |x| up to 88",
+  },
+  selectSignificant: exact("weights are compared as they are; masses are summed as integers"),
+  compactWeights: exact("indices"),
+  normaliseWeights: rounding,
+  translationMoments: sums,
+  weightedSums: { bound: 1e-5, reason: "interpolated slices, sums over samples and views in a fixed order" },
+  backproject: interpolation,
+  finishAccumulator: rounding,
+  symmetrise: interpolation,
+  shellStatistics: sums,
+  shellProducts: sums,
+  joinHalves: rounding,
+  downsample: rounding,
+  addPrior: rounding,
+  griddingProduct: rounding,
+  griddingKernel: {
+    bound: 2e-3,
+    reason:
+      "the table is cut to whole entries: where float32 puts the radius on the other side of an entry's edge the neighbour is taken, one step of a smooth table",
+  },
+  griddingUpdate: rounding,
+  inverseWeight: rounding,
+};

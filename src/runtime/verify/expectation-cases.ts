@@ -1,0 +1,493 @@
+import {
+  type CompressedSamples,
+  coarseStrategies,
+  type DenseSamples,
+  logZero,
+  type ParticleBatch,
+  type Runs,
+} from "../contract.js";
+import {
+  centredGeometry,
+  centredLength,
+  coarseScratch,
+  compactScratch,
+  fineScratch,
+  makePhases,
+  makePixels,
+  type PixelChoice,
+  pixelTable,
+  sumsScratch,
+} from "../tables.js";
+import type { Case, Random, Workbench } from "./harness.js";
+
+interface Shape {
+  readonly particles: number;
+  readonly orientations: number;
+  readonly translations: number;
+  readonly size: number;
+  readonly rotations: number;
+  readonly shifts: number;
+}
+
+/** Random particles and references with the proportions of real ones: unit noise, a signal of similar size. */
+class Problem {
+  readonly box: number;
+  readonly pixels: number;
+  readonly images: Float64Array;
+  readonly unmasked: Float64Array;
+  readonly ctf: Float64Array;
+  readonly weights: Float64Array;
+  readonly slices: Float64Array;
+  readonly projector: Float64Array;
+  readonly matrices: Float64Array;
+  readonly translations: Float64Array;
+  readonly childTranslations: Float64Array;
+  readonly geometry: ReturnType<typeof centredGeometry>;
+
+  constructor(
+    readonly shape: Shape,
+    readonly choice: PixelChoice,
+    random: Random,
+  ) {
+    const { particles, orientations, translations, size, rotations, shifts } = shape;
+    this.box = size + 6;
+    this.pixels = pixelTable(size, choice).length;
+    const K = this.pixels;
+    this.geometry = centredGeometry(this.box, 2 * this.box, size);
+    this.images = random.normals(2 * particles * K);
+    this.unmasked = random.normals(2 * particles * K);
+    this.ctf = random.uniforms(particles * K, -1, 1);
+    this.weights = random.uniforms(particles * K, 0, 2);
+    for (let i = 0; i < particles; i++) this.weights[i * K] = 0;
+    this.slices = random.normals(2 * orientations * K);
+    this.projector = random.normals(2 * centredLength(this.geometry));
+    this.matrices = random.rotations(orientations * rotations);
+    this.translations = random.uniforms(2 * translations, -4, 4);
+    this.childTranslations = random.uniforms(2 * translations * shifts, -4, 4);
+  }
+
+  get variant(): string {
+    const { particles, orientations, translations, size } = this.shape;
+    return `${particles} particles x ${orientations} orientations x ${translations} translations, size ${size}`;
+  }
+
+  batch(bench: Workbench): ParticleBatch {
+    return {
+      count: this.shape.particles,
+      pixels: makePixels(bench.runtime, this.shape.size, this.choice),
+      images_ik: bench.put("complex", "images", this.images),
+      ctf_ik: bench.put("real", "ctf", this.ctf),
+      weights_ik: bench.put("real", "weights", this.weights),
+    };
+  }
+
+  async coarse(bench: Workbench) {
+    const { particles, orientations, translations, size } = this.shape;
+    const passShape = { particles, pixels: this.pixels };
+    return {
+      batch: this.batch(bench),
+      slices_ok: bench.put("complex", "slices", this.slices),
+      orientations,
+      phases: makePhases(bench.runtime, this.translations, size, this.box),
+      scratch: await bench.out("real", "scratch", coarseScratch(passShape, orientations, translations)),
+    };
+  }
+
+  async fine(bench: Workbench, scratchLength: number) {
+    const { size, rotations, shifts } = this.shape;
+    return {
+      batch: this.batch(bench),
+      projector: { ...this.geometry, data: bench.put("complex", "projector", this.projector) },
+      matrices: bench.put("real", "matrices", this.matrices),
+      rotations,
+      phases: makePhases(bench.runtime, this.childTranslations, size, this.box),
+      shifts,
+      scratch: await bench.out("real", "scratch", scratchLength),
+    };
+  }
+}
+
+/** Kept parents of every particle: random subsets, one particle without any, runs of several translations. */
+class Kept {
+  readonly start: Uint32Array;
+  readonly first: Uint32Array;
+  readonly runStart: Uint32Array;
+  readonly runGroup: Uint32Array;
+  readonly children: number;
+
+  constructor(
+    readonly shape: Shape,
+    random: Random,
+  ) {
+    const { particles, orientations, translations, rotations, shifts } = shape;
+    this.children = rotations * shifts;
+    const [start, first, runStart, runGroup]: number[][] = [[0], [], [0], []];
+    for (let i = 0; i < particles; i++) {
+      for (let o = 0; o < orientations; o++) {
+        if (i === 1 || random.uniform() > 0.2) continue;
+        runGroup.push(first.length);
+        const before = first.length;
+        for (let t = 0; t < translations; t++)
+          if (random.uniform() < 0.4) first.push((o * translations + t) * this.children);
+        if (first.length === before) first.push(o * translations * this.children);
+      }
+      start.push(first.length);
+      runStart.push(runGroup.length);
+    }
+    runGroup.push(first.length);
+    [this.start, this.first, this.runStart, this.runGroup] = [start, first, runStart, runGroup].map((list) =>
+      Uint32Array.from(list),
+    );
+  }
+
+  get groups(): number {
+    return this.first.length;
+  }
+
+  samples(bench: Workbench, values: CompressedSamples["values"]): CompressedSamples {
+    const { particles, orientations, translations } = this.shape;
+    return {
+      layout: "compressed",
+      particles,
+      orientations,
+      translations,
+      children: this.children,
+      capacity: this.groups,
+      groups: this.groups,
+      start_i: bench.put("index", "starts", this.start),
+      firstSample_g: bench.put("index", "first samples", this.first),
+      values,
+    };
+  }
+
+  runs(bench: Workbench): Runs {
+    return {
+      capacity: this.runGroup.length - 1,
+      runStart_i: bench.put("index", "run starts", this.runStart),
+      runGroup_r: bench.put("index", "run groups", this.runGroup),
+    };
+  }
+}
+
+function coarseCases(random: Random, shape: Shape): Case[] {
+  const problem = new Problem(shape, "shells", random);
+  const whole = new Problem(shape, "all", random);
+  const samples = shape.particles * shape.orientations * shape.translations;
+  return [
+    {
+      operation: "imageConstants",
+      variant: problem.variant,
+      async run(bench) {
+        const constants = await bench.out("real", "constants", shape.particles);
+        await bench.runtime.imageConstants({ batch: problem.batch(bench), constant_i: constants });
+        return { constants: await bench.get(constants) };
+      },
+    },
+    ...coarseStrategies.map(
+      (strategy): Case => ({
+        operation: "diff2Coarse",
+        variant: `${strategy}, ${problem.variant}`,
+        async run(bench) {
+          const pass = await problem.coarse(bench);
+          const diff2 = await bench.out("real", "diff2", samples);
+          await bench.runtime.diff2Coarse({ ...pass, strategy, diff2_iot: diff2 });
+          return { diff2: await bench.get(diff2) };
+        },
+      }),
+    ),
+    {
+      operation: "crossCorrelation",
+      variant: whole.variant,
+      async run(bench) {
+        const pass = await whole.coarse(bench);
+        const score = await bench.out("real", "score", samples);
+        await bench.runtime.crossCorrelation({ ...pass, score_iot: score });
+        return { score: await bench.get(score) };
+      },
+    },
+  ];
+}
+
+function fineCases(random: Random, shape: Shape): Case[] {
+  const problem = new Problem(shape, "shells", random);
+  const kept = new Kept(shape, random);
+  const passShape = { particles: shape.particles, pixels: problem.pixels };
+  const length = kept.groups * kept.children;
+  const normalised = random.uniforms(length).map((value) => (value < 0.5 ? 0 : Math.fround(value / 20)));
+  return [
+    {
+      operation: "diff2Fine",
+      variant: `${kept.groups} groups of ${kept.children}, ${problem.variant}`,
+      async run(bench) {
+        const pass = await problem.fine(bench, fineScratch(passShape));
+        const values = await bench.out("real", "diff2", length);
+        await bench.runtime.diff2Fine({ ...pass, samples: kept.samples(bench, values) });
+        return { diff2: await bench.get(values) };
+      },
+    },
+    {
+      operation: "translationMoments",
+      variant: `${kept.groups} groups of ${kept.children}`,
+      async run(bench) {
+        const moments = await bench.out("real", "moments", 4 * shape.particles);
+        await bench.runtime.translationMoments({
+          samples: kept.samples(bench, bench.put("real", "weights", normalised)),
+          shifts: shape.shifts,
+          translations_t2: bench.put("real", "translations", problem.childTranslations),
+          moments_i4: moments,
+        });
+        return { moments: await bench.get(moments) };
+      },
+    },
+    {
+      operation: "weightedSums",
+      variant: `${kept.groups} groups of ${kept.children}, ${problem.variant}`,
+      async run(bench) {
+        const { runtime } = bench;
+        const runs = kept.runs(bench);
+        const split = Math.floor(runs.capacity / 3);
+        const mostRuns = runs.capacity - split;
+        const pass = await problem.fine(bench, sumsScratch(passShape, mostRuns * shape.rotations));
+        const samples = kept.samples(bench, bench.put("real", "weights", normalised));
+        const terms = await bench.zeros("complex", "terms", shape.particles * problem.pixels);
+        const common = {
+          ...pass,
+          samples,
+          runs,
+          unmasked_ik: bench.put("complex", "unmasked", problem.unmasked),
+          sumWeights_ik: bench.put("real", "sum weights", problem.weights),
+          terms_ik: terms,
+        };
+        const outputs: Record<string, Float64Array | Float32Array | Uint32Array> = {};
+        for (const [firstRun, runCount] of [
+          [0, split],
+          [split, mostRuns],
+        ]) {
+          const views = runCount * shape.rotations;
+          if (views === 0) continue;
+          const numerator_vk = await bench.out("complex", "numerators", views * problem.pixels);
+          const weight_vk = await bench.out("real", "weights", views * problem.pixels);
+          const total_v = await bench.out("real", "totals", views);
+          const orientation_v = await bench.out("index", "orientations", views);
+          await runtime.weightedSums({
+            ...common,
+            firstRun,
+            runCount,
+            numerator_vk,
+            weight_vk,
+            total_v,
+            orientation_v,
+          });
+          outputs[`numerators ${firstRun}`] = await bench.get(numerator_vk);
+          outputs[`weights ${firstRun}`] = await bench.get(weight_vk);
+          outputs[`totals ${firstRun}`] = await bench.get(total_v);
+          outputs[`orientations ${firstRun}`] = await bench.get(orientation_v);
+        }
+        return { ...outputs, terms: await bench.get(terms) };
+      },
+    },
+  ];
+}
+
+function weightCases(random: Random, shape: Shape): Case[] {
+  const { particles, orientations, translations } = shape;
+  const count = orientations * translations;
+  const kept = new Kept(shape, random);
+  const diff2 = random.uniforms(particles * count, 300, 420);
+  diff2[5] = Number.NaN;
+  diff2[9] = Number.POSITIVE_INFINITY;
+  const priors = (rows: number) => random.uniforms(rows, -6, 0);
+  const perParticle = priors(particles * orientations);
+  const shared = priors(orientations);
+  const translation = priors(particles * translations);
+  shared[0] = perParticle[0] = translation[1] = logZero;
+  const fine = random.uniforms(kept.groups * kept.children, 300, 400);
+  const outputs = async (bench: Workbench) => ({
+    logMax_i: await bench.out("real", "log max", particles),
+    sum_i: await bench.out("real", "sums", particles),
+    best_i: await bench.out("index", "best", particles),
+  });
+  const weightsCase = (layout: "dense" | "compressed", own: boolean): Case => ({
+    operation: "weightsFromDiff2",
+    variant: `${layout}, ${particles} particles x ${count} samples${own ? ", own priors" : ""}`,
+    async run(bench) {
+      const values = bench.put("real", "values", layout === "dense" ? diff2 : fine);
+      const samples =
+        layout === "dense"
+          ? { layout, particles, orientations, translations, values }
+          : kept.samples(bench, values);
+      const out = await outputs(bench);
+      await bench.runtime.weightsFromDiff2({
+        samples,
+        priors: {
+          orientation_o: bench.put("real", "orientation priors", own ? perParticle : shared),
+          perParticle: own,
+          translation_it: bench.put("real", "translation priors", translation),
+        },
+        ...out,
+      });
+      return {
+        weights: await bench.get(values),
+        logMax: await bench.get(out.logMax_i),
+        sum: await bench.get(out.sum_i),
+        best: await bench.get(out.best_i),
+      };
+    },
+  });
+  return [weightsCase("dense", false), weightsCase("dense", true), weightsCase("compressed", false)];
+}
+
+/** Weights of the kinds that particles have: one peak, a broad set, all equal, ties at the end, none. */
+function significanceCases(random: Random, shape: Shape): Case[] {
+  const { particles, orientations, translations } = shape;
+  const count = orientations * translations;
+  const sharpness = [40, 4, 0.05, 0, 12];
+  const weights = Float64Array.from({ length: particles * count }, (_, at) => {
+    const kind = Math.floor(at / count) % (sharpness.length + 2);
+    if (kind === sharpness.length) return 0;
+    if (kind === sharpness.length + 1) return Math.fround(2 ** -Math.floor(4 * random.uniform()));
+    return Math.fround(Math.exp(-sharpness[kind] * random.uniform() ** 0.3 * 2));
+  });
+  const sums = Float64Array.from({ length: particles }, (_, i) =>
+    weights.subarray(i * count, (i + 1) * count).reduce((sum, weight) => sum + weight, 0),
+  );
+  const dense = (bench: Workbench): DenseSamples => ({
+    layout: "dense",
+    particles,
+    orientations,
+    translations,
+    values: bench.put("real", "weights", weights),
+  });
+  const selectCase = (fraction: number, cap: number): Case => ({
+    operation: "selectSignificant",
+    variant: `${particles} x ${count}, fraction ${fraction}, cap ${cap}`,
+    async run(bench) {
+      const threshold = await bench.out("real", "thresholds", particles);
+      const counts = await bench.out("index", "counts", particles);
+      const sum_i = bench.put("real", "sums", sums);
+      await bench.runtime.selectSignificant({
+        samples: dense(bench),
+        sum_i,
+        fraction,
+        cap,
+        threshold_i: threshold,
+        count_i: counts,
+      });
+      // Particles without any weight have a threshold that nothing reaches, whatever its value.
+      const thresholds = (await bench.get(threshold)).map((value, i) => (sums[i] > 0 ? value : -1));
+      return { thresholds, counts: await bench.get(counts) };
+    },
+  });
+  const compactCase = (level: number, share: number): Case => ({
+    operation: "compactWeights",
+    variant: `${particles} x ${count}, threshold ${level}, capacity ${share}`,
+    async run(bench) {
+      const capacity = Math.ceil(share * particles * count);
+      const children = 32;
+      const rows = particles * orientations;
+      const compressed: CompressedSamples = {
+        layout: "compressed",
+        particles,
+        orientations,
+        translations,
+        children,
+        capacity,
+        groups: 0,
+        start_i: await bench.zeros("index", "starts", particles + 1),
+        firstSample_g: await bench.zeros("index", "first samples", capacity),
+        values: await bench.zeros("real", "values", 1),
+      };
+      const runs: Runs = {
+        capacity: rows,
+        runStart_i: await bench.out("index", "run starts", particles + 1),
+        runGroup_r: await bench.zeros("index", "run groups", rows + 1),
+      };
+      await bench.runtime.compactWeights({
+        samples: dense(bench),
+        threshold_i: bench.put("real", "thresholds", new Float64Array(particles).fill(level)),
+        compressed,
+        runs,
+        scratch: await bench.out("index", "scratch", compactScratch(particles, orientations)),
+      });
+      return {
+        starts: await bench.get(compressed.start_i),
+        first: await bench.get(compressed.firstSample_g),
+        runStarts: await bench.get(runs.runStart_i),
+        runGroups: await bench.get(runs.runGroup_r),
+      };
+    },
+  });
+  const kept = new Kept(shape, random);
+  const fine = random.uniforms(kept.groups * kept.children);
+  return [
+    selectCase(0.999, 2 ** 31),
+    selectCase(0.5, 2 ** 31),
+    selectCase(0.999, 7),
+    selectCase(1, 2 ** 31),
+    compactCase(0.25, 1),
+    compactCase(0.6, 0.05),
+    {
+      operation: "selectSignificant",
+      variant: `compressed, ${kept.groups} groups of ${kept.children}`,
+      async run(bench) {
+        const threshold = await bench.out("real", "thresholds", particles);
+        const counts = await bench.out("index", "counts", particles);
+        const own = Float64Array.from({ length: particles }, (_, i) =>
+          fine
+            .subarray(kept.start[i] * kept.children, kept.start[i + 1] * kept.children)
+            .reduce((sum, w) => sum + w, 0),
+        );
+        await bench.runtime.selectSignificant({
+          samples: kept.samples(bench, bench.put("real", "weights", fine)),
+          sum_i: bench.put("real", "sums", own),
+          fraction: 0.9,
+          cap: 2 ** 31,
+          threshold_i: threshold,
+          count_i: counts,
+        });
+        const thresholds = (await bench.get(threshold)).map((value, i) => (own[i] > 0 ? value : -1));
+        return { thresholds, counts: await bench.get(counts) };
+      },
+    },
+    {
+      operation: "normaliseWeights",
+      variant: `${kept.groups} groups of ${kept.children}`,
+      async run(bench) {
+        const values = bench.put("real", "weights", fine);
+        await bench.runtime.normaliseWeights({
+          samples: kept.samples(bench, values),
+          threshold_i: bench.put("real", "thresholds", new Float64Array(particles).fill(0.3)),
+          sum_i: bench.put("real", "sums", new Float64Array(particles).fill(7.5)),
+        });
+        return { weights: await bench.get(values) };
+      },
+    },
+  ];
+}
+
+export function expectationCases(random: Random): Case[] {
+  const small: Shape = { particles: 3, orientations: 37, translations: 5, size: 10, rotations: 8, shifts: 4 };
+  const tiles: Shape = {
+    particles: 9,
+    orientations: 150,
+    translations: 21,
+    size: 16,
+    rotations: 8,
+    shifts: 4,
+  };
+  const single: Shape = { particles: 2, orientations: 6, translations: 3, size: 14, rotations: 1, shifts: 1 };
+  const deep: Shape = { particles: 3, orientations: 4, translations: 2, size: 12, rotations: 64, shifts: 16 };
+  return [
+    ...coarseCases(random, small),
+    ...coarseCases(random, tiles),
+    ...coarseCases(random, single),
+    ...fineCases(random, { ...small, orientations: 12 }),
+    ...fineCases(random, single),
+    ...fineCases(random, deep),
+    ...weightCases(random, small),
+    ...weightCases(random, { ...tiles, orientations: 300 }),
+    ...significanceCases(random, { ...small, particles: 7 }),
+    ...significanceCases(random, tiles),
+    ...significanceCases(random, { ...small, particles: 8, orientations: 700 }),
+  ];
+}

@@ -1,0 +1,276 @@
+import type { CoarsePass, DeviceBuffer, FinePass, ParticleBatch, Phases } from "../contract.js";
+import type { Operations } from "../operations.js";
+import { coarseParts, sumsParts } from "../tables.js";
+import type { GpuDevice } from "./device.js";
+import { split, threads } from "./launch.js";
+import { projectSlices, sliceParams } from "./projection.js";
+
+/** Side of the output tile of diff2_gemm and diff2_tiled, and of coarse_energy. Also in the kernels. */
+export const tileSides = { gemm: 128, tiled: 32, energy: 64 } as const;
+
+const operandModes = { products: 0, correlation: 1, tiles: 2 } as const;
+
+const phaseParams = ({ count }: Phases, size: number) => ({ size, y_at: count * (size / 2 + 1) });
+
+interface CoarseOperands {
+  readonly shifted: DeviceBuffer;
+  readonly energy: DeviceBuffer;
+  readonly energies: DeviceBuffer;
+  readonly constants: DeviceBuffer;
+}
+
+async function coarseOperands(
+  gpu: GpuDevice,
+  { batch, phases, orientations, scratch }: CoarsePass,
+  mode: keyof typeof operandModes,
+): Promise<CoarseOperands> {
+  const { pixels } = batch;
+  const lengths = coarseParts({ particles: batch.count, pixels: pixels.count }, orientations, phases.count);
+  const [shifted, energy, energies, constants] = split(scratch, [
+    { kind: "complex", length: lengths[0] },
+    { kind: "real", length: lengths[1] },
+    { kind: "real", length: lengths[2] },
+    { kind: "real", length: lengths[3] },
+  ]);
+  await threads(
+    gpu,
+    "coarse_operands",
+    batch.count * phases.count * pixels.count,
+    {
+      pixels: pixels.count,
+      translations: phases.count,
+      mode: operandModes[mode],
+      ...phaseParams(phases, pixels.size),
+    },
+    {
+      images: batch.images_ik,
+      ctf: batch.ctf_ik,
+      weights: mode === "correlation" ? undefined : batch.weights_ik,
+      phases: phases.table,
+      xy: pixels.xy_k,
+      shifted,
+      energy,
+    },
+  );
+  return { shifted, energy, energies, constants };
+}
+
+function imageConstants(
+  gpu: GpuDevice,
+  batch: ParticleBatch,
+  constants: DeviceBuffer,
+  plain: boolean,
+): Promise<void> {
+  return gpu.run("image_constants", {
+    groups: batch.count,
+    cost: batch.pixels.count / 64,
+    params: { pixels: batch.pixels.count, plain: Number(plain) },
+    buffers: { images: batch.images_ik, weights: plain ? undefined : batch.weights_ik, constants },
+  });
+}
+
+async function products(
+  gpu: GpuDevice,
+  { batch, slices_ok, orientations, phases }: CoarsePass,
+  { shifted, energy, energies, constants }: CoarseOperands,
+  correlation: boolean,
+  result: DeviceBuffer,
+): Promise<void> {
+  const pixels = batch.pixels.count;
+  const energyTiles = Math.ceil(orientations / tileSides.energy);
+  await gpu.run("coarse_energy", {
+    groups: energyTiles * Math.ceil(batch.count / tileSides.energy),
+    cost: pixels,
+    params: { particles: batch.count, orientations, pixels, tiles_o: energyTiles },
+    buffers: { slices: slices_ok, energy, energies },
+  });
+  const columns = batch.count * phases.count;
+  const tiles = Math.ceil(orientations / tileSides.gemm);
+  await gpu.run("diff2_gemm", {
+    groups: tiles * Math.ceil(columns / tileSides.gemm),
+    cost: pixels,
+    params: {
+      columns,
+      orientations,
+      pixels,
+      translations: phases.count,
+      tiles_o: tiles,
+      correlation: Number(correlation),
+    },
+    buffers: {
+      slices: slices_ok,
+      shifted,
+      energies,
+      norms: correlation ? constants : undefined,
+      diff2: result,
+    },
+  });
+}
+
+async function tiled(gpu: GpuDevice, pass: CoarsePass, result: DeviceBuffer): Promise<void> {
+  const { batch, slices_ok, orientations, phases } = pass;
+  const { shifted, energy, constants } = await coarseOperands(gpu, pass, "tiles");
+  await imageConstants(gpu, batch, constants, false);
+  const columns = batch.count * phases.count;
+  const tiles = Math.ceil(orientations / tileSides.tiled);
+  await gpu.run("diff2_tiled", {
+    groups: tiles * Math.ceil(columns / tileSides.tiled),
+    cost: batch.pixels.count,
+    params: { columns, orientations, pixels: batch.pixels.count, translations: phases.count, tiles_o: tiles },
+    buffers: { slices: slices_ok, shifted, energy, constants, diff2: result },
+  });
+}
+
+async function direct(gpu: GpuDevice, pass: CoarsePass, result: DeviceBuffer): Promise<void> {
+  const { batch, slices_ok, orientations, phases } = pass;
+  for (let particle = 0; particle < batch.count; particle++)
+    await gpu.run("diff2_direct", {
+      groups: orientations,
+      cost: phases.count * Math.ceil(batch.pixels.count / 64),
+      params: {
+        particle,
+        orientations,
+        pixels: batch.pixels.count,
+        translations: phases.count,
+        ...phaseParams(phases, batch.pixels.size),
+      },
+      buffers: {
+        slices: slices_ok,
+        images: batch.images_ik,
+        ctf: batch.ctf_ik,
+        weights: batch.weights_ik,
+        phases: phases.table,
+        xy: batch.pixels.xy_k,
+        diff2: result,
+      },
+    });
+}
+
+const fineShape = ({ batch }: FinePass) => ({ particles: batch.count, pixels: batch.pixels.count });
+
+export const expectationOperations: Operations<
+  GpuDevice,
+  "imageConstants" | "diff2Coarse" | "crossCorrelation" | "diff2Fine" | "weightedSums"
+> = {
+  imageConstants: (gpu, { batch, constant_i }) => imageConstants(gpu, batch, constant_i, false),
+
+  async diff2Coarse(gpu, pass) {
+    if (pass.strategy === "direct") return direct(gpu, pass, pass.diff2_iot);
+    if (pass.strategy === "tiled") return tiled(gpu, pass, pass.diff2_iot);
+    await products(gpu, pass, await coarseOperands(gpu, pass, "products"), false, pass.diff2_iot);
+  },
+
+  async crossCorrelation(gpu, pass) {
+    const operands = await coarseOperands(gpu, pass, "correlation");
+    await imageConstants(gpu, pass.batch, operands.constants, true);
+    await products(gpu, pass, operands, true, pass.score_iot);
+  },
+
+  async diff2Fine(gpu, pass) {
+    const { batch, projector, matrices, rotations, shifts, phases, samples, scratch } = pass;
+    const { pixels } = batch;
+    const count = batch.count * pixels.count;
+    await threads(
+      gpu,
+      "fine_operands",
+      count,
+      {},
+      { images: batch.images_ik, ctf: batch.ctf_ik, weights: batch.weights_ik, operands: scratch },
+    );
+    await gpu.run("diff2_fine", {
+      groups: samples.groups,
+      cost: rotations * Math.ceil(shifts / 4) * Math.ceil(pixels.count / 64) * 4,
+      params: {
+        particles: batch.count,
+        pixels: pixels.count,
+        translations: samples.translations,
+        rotations,
+        shifts,
+        ...phaseParams(phases, pixels.size),
+        ...sliceParams(projector, pixels.size),
+      },
+      buffers: {
+        projector: projector.data,
+        matrices,
+        xy: pixels.xy_k,
+        operands: scratch,
+        phases: phases.table,
+        starts: samples.start_i,
+        first_sample: samples.firstSample_g,
+        diff2: samples.values,
+      },
+    });
+  },
+
+  async weightedSums(gpu, pass) {
+    const { batch, projector, matrices, rotations, shifts, phases, samples, runs, firstRun, runCount } = pass;
+    const { pixels } = batch;
+    const views = runCount * rotations;
+    if (views === 0) return;
+    const lengths = sumsParts(fineShape(pass), views);
+    const [both, sums, slices] = split(pass.scratch, [
+      { kind: "real", length: lengths[0] },
+      { kind: "real", length: lengths[1] },
+      { kind: "complex", length: lengths[2] },
+    ]);
+    const blocks = { first_run: firstRun, rotations, pixels: pixels.count, particles: batch.count };
+    const images = { images: batch.images_ik, unmasked: pass.unmasked_ik };
+    await threads(gpu, "view_images", batch.count * pixels.count, {}, { ...images, both });
+    await threads(
+      gpu,
+      "view_totals",
+      views,
+      { views, first_run: firstRun, rotations, shifts, translations: samples.translations },
+      {
+        values: samples.values,
+        first_sample: samples.firstSample_g,
+        run_groups: runs.runGroup_r,
+        totals: pass.total_v,
+        orientation: pass.orientation_v,
+      },
+      shifts * 4,
+    );
+    await threads(
+      gpu,
+      "view_sums",
+      views * pixels.count,
+      { ...blocks, shifts, translations: samples.translations, ...phaseParams(phases, pixels.size) },
+      {
+        values: samples.values,
+        first_sample: samples.firstSample_g,
+        run_groups: runs.runGroup_r,
+        starts: runs.runStart_i,
+        phases: phases.table,
+        xy: pixels.xy_k,
+        both,
+        sums,
+      },
+      4 * shifts,
+    );
+    await threads(gpu, "view_finish", views * pixels.count, blocks, {
+      starts: runs.runStart_i,
+      sums,
+      totals: pass.total_v,
+      ctf: batch.ctf_ik,
+      weights: pass.sumWeights_ik,
+      numerator: pass.numerator_vk,
+      weight: pass.weight_vk,
+    });
+    await projectSlices(gpu, projector, matrices, pass.orientation_v, views, pixels, slices);
+    await threads(
+      gpu,
+      "noise_terms",
+      batch.count * pixels.count,
+      { pixels: pixels.count, first_run: firstRun, run_count: runCount, rotations },
+      {
+        starts: runs.runStart_i,
+        slices,
+        sums,
+        totals: pass.total_v,
+        ctf: batch.ctf_ik,
+        terms: pass.terms_ik,
+      },
+      Math.max(1, views / batch.count),
+    );
+  },
+};

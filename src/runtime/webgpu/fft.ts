@@ -1,0 +1,344 @@
+import { fftPlan } from "../../geometry/fft.js";
+import type { BufferKind, DeviceBuffer, Fft } from "../contract.js";
+import type { GpuDevice } from "./device.js";
+import { threads } from "./launch.js";
+
+/** A transform of one length: radices of its passes, or the length of Bluestein's convolution. */
+interface AxisPlan {
+  readonly n: number;
+  readonly radices: readonly number[];
+  readonly rootsAt: number;
+  readonly chirp?: {
+    readonly m: number;
+    readonly chirpAt: number;
+    readonly spectrumAt: number;
+    readonly plan: AxisPlan;
+  };
+}
+
+interface Planned {
+  readonly tables: readonly Float64Array[];
+  readonly tableLength: number;
+  readonly scratchLength: number;
+  readonly workLength: number;
+  /** Plans of lines of length n, by n, and where the roots of a length are. */
+  readonly axes: ReadonlyMap<number, AxisPlan>;
+  readonly rootsAt: ReadonlyMap<number, number>;
+}
+
+interface GpuFft extends Fft {
+  readonly planned: Planned;
+  readonly tables: DeviceBuffer;
+  readonly scratch: readonly [DeviceBuffer, DeviceBuffer];
+  readonly work: readonly [DeviceBuffer, DeviceBuffer] | undefined;
+}
+
+/** Complex numbers of Bluestein's work arrays at a time. */
+const workTarget = 2 ** 22;
+
+function radicesOf(n: number): number[] | undefined {
+  const found: number[] = [];
+  let rest = n;
+  for (const radix of [4, 2, 3, 5, 7, 11, 13]) for (; rest % radix === 0; rest /= radix) found.push(radix);
+  return rest === 1 ? found : undefined;
+}
+
+const product = (shape: readonly number[]) => shape.reduce((all, n) => all * n, 1);
+const columnsOf = (width: number) => Math.floor(width / 2) + 1;
+/** Length of the complex rows that stand for real rows. */
+const rowLength = (width: number) => (width % 2 === 0 ? width / 2 : width);
+
+function planFft(shape: readonly number[], batch: number): Planned {
+  const width = shape[shape.length - 1];
+  const rows = (batch * product(shape)) / width;
+  const tables: Float64Array[] = [];
+  let tableLength = 0;
+  const add = (table: Float64Array) => {
+    tables.push(table);
+    tableLength += table.length / 2;
+    return tableLength - table.length / 2;
+  };
+  const rootsAt = new Map<number, number>();
+  const roots = (n: number): number => {
+    const known = rootsAt.get(n);
+    if (known !== undefined) return known;
+    const table = new Float64Array(2 * n);
+    for (let j = 0; j < n; j++) {
+      table[2 * j] = Math.cos((2 * Math.PI * j) / n);
+      table[2 * j + 1] = -Math.sin((2 * Math.PI * j) / n);
+    }
+    const at = add(table);
+    rootsAt.set(n, at);
+    return at;
+  };
+  let workLength = 0;
+  const axisPlan = (n: number, lines: number): AxisPlan => {
+    const radices = radicesOf(n);
+    if (radices !== undefined) return { n, radices, rootsAt: roots(n) };
+    let m = 1;
+    while (m < 2 * n - 1) m *= 2;
+    workLength = Math.max(workLength, m * Math.min(lines, Math.ceil(workTarget / m)));
+    const re = new Float64Array(m);
+    const im = new Float64Array(m);
+    const chirp = new Float64Array(2 * n);
+    for (let j = 0; j < n; j++) {
+      const angle = (Math.PI * ((j * j) % (2 * n))) / n;
+      chirp[2 * j] = Math.cos(angle);
+      chirp[2 * j + 1] = -Math.sin(angle);
+      re[j] = re[(m - j) % m] = Math.cos(angle);
+      im[j] = im[(m - j) % m] = Math.sin(angle);
+    }
+    fftPlan(m).forward(re, im);
+    const spectrum = new Float64Array(2 * m);
+    for (let k = 0; k < m; k++) {
+      spectrum[2 * k] = re[k];
+      spectrum[2 * k + 1] = im[k];
+    }
+    const plan = axisPlan(m, lines);
+    return { n, radices: [], rootsAt: 0, chirp: { m, chirpAt: add(chirp), spectrumAt: add(spectrum), plan } };
+  };
+  const axes = new Map<number, AxisPlan>();
+  const plan = (n: number, lines: number) => {
+    if (!axes.has(n)) axes.set(n, axisPlan(n, lines));
+  };
+  plan(rowLength(width), rows);
+  if (width % 2 === 0) roots(width);
+  for (const n of shape.slice(0, -1)) plan(n, ((rows * columnsOf(width)) / n) | 0);
+  const scratchLength = rows * Math.max(rowLength(width), columnsOf(width));
+  return { tables, tableLength, scratchLength, workLength, axes, rootsAt };
+}
+
+/** The buffers of a batch of real transforms, in the order of their allocation. */
+export function fftBuffers(
+  shape: readonly number[],
+  batch: number,
+): readonly { kind: BufferKind; name: string; length: number }[] {
+  return buffersOf(planFft(shape, batch));
+}
+
+function buffersOf({ tableLength, scratchLength, workLength }: Planned) {
+  const buffer = (name: string, length: number) => ({
+    kind: "complex" as const,
+    name: `fft ${name}`,
+    length,
+  });
+  return [
+    buffer("tables", tableLength),
+    buffer("scratch a", scratchLength),
+    buffer("scratch b", scratchLength),
+    ...(workLength > 0 ? [buffer("work a", workLength), buffer("work b", workLength)] : []),
+  ];
+}
+
+export function makeGpuFft(gpu: GpuDevice, shape: readonly number[], batch: number): Fft {
+  const planned = planFft(shape, batch);
+  const buffers = buffersOf(planned).map(({ kind, name, length }) => gpu.alloc(kind, name, length));
+  let at = 0;
+  for (const table of planned.tables) {
+    gpu.upload(buffers[0], table, at);
+    at += table.length;
+  }
+  const fft: GpuFft = {
+    shape,
+    batch,
+    buffers,
+    planned,
+    tables: buffers[0],
+    scratch: [buffers[1], buffers[2]],
+    work: buffers.length > 3 ? [buffers[3], buffers[4]] : undefined,
+  };
+  return fft;
+}
+
+/** Passes over `from`, alternating between the scratch arrays; returns where the result is. `from` is left as it is. */
+async function passes(
+  gpu: GpuDevice,
+  fft: GpuFft,
+  axis: AxisPlan,
+  from: DeviceBuffer,
+  scratch: readonly [DeviceBuffer, DeviceBuffer],
+  total: number,
+  inner: number,
+  inverse: boolean,
+): Promise<DeviceBuffer> {
+  let source = from;
+  let stride = inner;
+  let length = axis.n;
+  for (const radix of axis.radices) {
+    const to = source === scratch[0] ? scratch[1] : scratch[0];
+    const groups = length / radix;
+    await threads(
+      gpu,
+      "fft_pass",
+      total / radix,
+      {
+        n: axis.n,
+        inner,
+        radix,
+        stride,
+        groups,
+        step: axis.n / length,
+        roots_at: axis.rootsAt,
+        inverse: Number(inverse),
+      },
+      { source, to, roots: fft.tables },
+      radix,
+    );
+    source = to;
+    stride *= radix;
+    length = groups;
+  }
+  return source;
+}
+
+/** Transform lines of [outer][n][inner] of `data` (n x inner x outer = total), in place. */
+async function transformAxis(
+  gpu: GpuDevice,
+  fft: GpuFft,
+  data: DeviceBuffer,
+  n: number,
+  inner: number,
+  total: number,
+  inverse: boolean,
+): Promise<void> {
+  const axis = fft.planned.axes.get(n) as AxisPlan;
+  if (axis.chirp !== undefined) return chirpAxis(gpu, fft, axis, data, inner, total, inverse);
+  const result = await passes(gpu, fft, axis, data, fft.scratch, total, inner, inverse);
+  if (result !== data) await copyWords(gpu, result, data, 2 * total);
+}
+
+async function chirpAxis(
+  gpu: GpuDevice,
+  fft: GpuFft,
+  { n, chirp }: AxisPlan,
+  data: DeviceBuffer,
+  inner: number,
+  total: number,
+  inverse: boolean,
+): Promise<void> {
+  if (chirp === undefined || fft.work === undefined) throw new Error(`no chirp for length ${n}`);
+  const { m, chirpAt, spectrumAt, plan } = chirp;
+  const most = Math.floor(fft.planned.workLength / m);
+  for (let first = 0; first < total / n; first += most) {
+    const lines = Math.min(most, total / n - first);
+    const params = {
+      n,
+      m,
+      inner,
+      first_line: first,
+      lines,
+      chirp_at: chirpAt,
+      spectrum_at: spectrumAt,
+      inverse: Number(inverse),
+    };
+    const stage = (number: number, work: DeviceBuffer) =>
+      threads(
+        gpu,
+        "fft_chirp",
+        m * lines,
+        { ...params, stage: number },
+        { lines: data, work, tables: fft.tables },
+      );
+    await stage(0, fft.work[0]);
+    let work = await passes(gpu, fft, plan, fft.work[0], fft.work, m * lines, lines, false);
+    await stage(1, work);
+    work = await passes(gpu, fft, plan, work, fft.work, m * lines, lines, true);
+    await stage(2, work);
+  }
+}
+
+export function copyWords(
+  gpu: GpuDevice,
+  source: DeviceBuffer,
+  to: DeviceBuffer,
+  words: number,
+): Promise<void> {
+  return gpu.run("copy", {
+    groups: Math.ceil(words / 256),
+    cost: 1,
+    params: { count: words },
+    buffers: { source, to },
+  });
+}
+
+export async function forwardFft(
+  gpu: GpuDevice,
+  plan: Fft,
+  values: DeviceBuffer,
+  spectra: DeviceBuffer,
+): Promise<void> {
+  const fft = plan as GpuFft;
+  const { shape, batch } = fft;
+  const n = shape[shape.length - 1];
+  const columns = columnsOf(n);
+  const rows = (batch * product(shape)) / n;
+  const length = rowLength(n);
+  const axis = fft.planned.axes.get(length) as AxisPlan;
+  let complexRows = values;
+  if (n % 2 === 1) {
+    [complexRows] = fft.scratch;
+    await threads(gpu, "fft_real_in", rows * n, {}, { values, rows: complexRows });
+  }
+  if (axis.chirp === undefined)
+    complexRows = await passes(gpu, fft, axis, complexRows, fft.scratch, rows * length, 1, false);
+  else {
+    if (complexRows === values) {
+      [complexRows] = fft.scratch;
+      await copyWords(gpu, values, complexRows, 2 * rows * length);
+    }
+    await chirpAxis(gpu, fft, axis, complexRows, 1, rows * length, false);
+  }
+  await threads(
+    gpu,
+    "fft_untangle",
+    rows * columns,
+    { n, roots_at: fft.planned.rootsAt.get(n) ?? 0, scale: 1 / product(shape) },
+    { rows: complexRows, spectra, roots: fft.tables },
+  );
+  await outerAxes(gpu, fft, spectra, columns, rows * columns, false);
+}
+
+export async function inverseFft(
+  gpu: GpuDevice,
+  plan: Fft,
+  spectra: DeviceBuffer,
+  values: DeviceBuffer,
+): Promise<void> {
+  const fft = plan as GpuFft;
+  const { shape, batch } = fft;
+  const n = shape[shape.length - 1];
+  const columns = columnsOf(n);
+  const rows = (batch * product(shape)) / n;
+  const length = rowLength(n);
+  await outerAxes(gpu, fft, spectra, columns, rows * columns, true);
+  const axis = fft.planned.axes.get(length) as AxisPlan;
+  const [first] = fft.scratch;
+  await threads(
+    gpu,
+    "fft_tangle",
+    rows * length,
+    { n, roots_at: fft.planned.rootsAt.get(n) ?? 0 },
+    { spectra, rows: first, roots: fft.tables },
+  );
+  let complexRows = first;
+  if (axis.chirp === undefined)
+    complexRows = await passes(gpu, fft, axis, first, fft.scratch, rows * length, 1, true);
+  else await chirpAxis(gpu, fft, axis, first, 1, rows * length, true);
+  if (n % 2 === 1) await threads(gpu, "fft_real_out", rows * n, {}, { rows: complexRows, values });
+  else await copyWords(gpu, complexRows, values, 2 * rows * length);
+}
+
+async function outerAxes(
+  gpu: GpuDevice,
+  fft: GpuFft,
+  spectra: DeviceBuffer,
+  columns: number,
+  total: number,
+  inverse: boolean,
+): Promise<void> {
+  let inner = columns;
+  for (const n of fft.shape.slice(0, -1).reverse()) {
+    await transformAxis(gpu, fft, spectra, n, inner, total, inverse);
+    inner *= n;
+  }
+}

@@ -1,0 +1,72 @@
+import type { CentredArray, DeviceBuffer, PixelSet } from "../contract.js";
+import type { Operations } from "../operations.js";
+import { centredLength, sphereLimit } from "../tables.js";
+import type { GpuDevice } from "./device.js";
+import { threads } from "./launch.js";
+
+/** Parameters of kernels that interpolate slices. */
+export const sliceParams = ({ radius, padding, maxShell }: CentredArray, size: number) => ({
+  radius,
+  padding,
+  max_r2: Math.min(maxShell, size / 2) ** 2,
+});
+
+export function projectSlices(
+  gpu: GpuDevice,
+  projector: CentredArray,
+  matrices: DeviceBuffer,
+  rows: DeviceBuffer | undefined,
+  count: number,
+  pixels: PixelSet,
+  slices: DeviceBuffer,
+): Promise<void> {
+  return threads(
+    gpu,
+    "project_slices",
+    count * pixels.count,
+    { pixels: pixels.count, listed: Number(rows !== undefined), ...sliceParams(projector, pixels.size) },
+    { projector: projector.data, matrices, xy: pixels.xy_k, rows, slices },
+    4,
+  );
+}
+
+export const projectionOperations: Operations<
+  GpuDevice,
+  "padMap" | "makeProjector" | "projectSlices" | "cropMap" | "correctGridding" | "insertData"
+> = {
+  padMap: (gpu, { map, box, padded, paddedBox, correct }) =>
+    threads(
+      gpu,
+      "pad_map",
+      paddedBox ** 3,
+      { box, padded_box: paddedBox, correct: Number(correct) },
+      { map, padded },
+    ),
+
+  makeProjector: (gpu, { spectrum, paddedBox, scale, projector }) =>
+    threads(
+      gpu,
+      "make_projector",
+      centredLength(projector),
+      { radius: projector.radius, padded_box: paddedBox, limit: sphereLimit(projector), scale },
+      { spectrum, projector: projector.data },
+    ),
+
+  projectSlices: (gpu, { projector, matrices, count, pixels, slices_ok }) =>
+    projectSlices(gpu, projector, matrices, undefined, count, pixels, slices_ok),
+
+  cropMap: (gpu, { padded, paddedBox, map, box, scale }) =>
+    threads(gpu, "crop_map", box ** 3, { box, padded_box: paddedBox, scale }, { padded, map }),
+
+  correctGridding: (gpu, { map, box, paddedBox }) =>
+    threads(gpu, "correct_gridding", box ** 3, { box, padded_box: paddedBox }, { map }),
+
+  insertData: (gpu, { data, estimate, geometry, spectrum, paddedBox }) =>
+    threads(
+      gpu,
+      "insert_data",
+      paddedBox * paddedBox * (paddedBox / 2 + 1),
+      { radius: geometry.radius, padded_box: paddedBox },
+      { data, estimate, spectrum },
+    ),
+};
