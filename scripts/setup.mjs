@@ -4,12 +4,14 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
+import { installSoftwareVulkan } from "./software-vulkan.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const stamp = join(root, "node_modules", ".cryotile-setup");
 const peers = [
-  { name: "RELION", program: "relion_refine", package: "relion" },
-  { name: "Chromium", program: "chromium", package: "chromium" },
+  { name: "RELION", package: "relion", present: () => onPath("relion_refine") },
+  { name: "Chromium", package: "chromium", present: () => onPath("chromium") },
+  { name: "Vulkan", package: "libvulkan1 mesa-vulkan-drivers", present: hasVulkan },
 ];
 
 function fail(message) {
@@ -25,6 +27,18 @@ function onPath(program) {
   return (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
 
+function hasVulkan() {
+  return (
+    process.platform !== "linux" ||
+    /libvulkan\.so\.1 /.test(spawnSync("ldconfig", ["-p"]).stdout?.toString() ?? "")
+  );
+}
+
+/** Whether a graphics card is there, so that no software driver is needed. */
+function hasGraphicsCard() {
+  return process.platform !== "linux" || existsSync("/dev/dri") || existsSync("/dev/nvidiactl");
+}
+
 function installPackages() {
   const lock = createHash("sha256")
     .update(readFileSync(join(root, "package-lock.json")))
@@ -38,7 +52,7 @@ function installPackages() {
 }
 
 function installPeers() {
-  const missing = peers.filter((peer) => !onPath(peer.program));
+  const missing = peers.filter((peer) => !peer.present());
   if (missing.length === 0) return;
   const command = `apt-get install -y --no-install-recommends ${missing.map((peer) => peer.package).join(" ")}`;
   const names = missing.map((peer) => peer.name).join(" and ");
@@ -57,4 +71,10 @@ function installPeers() {
 const [major] = process.versions.node.split(".").map(Number);
 if (major < 20) fail(`Node ${process.versions.node} found, 20 or newer needed (https://nodejs.org)`);
 installPackages();
-if (process.argv.includes("--peers")) installPeers();
+if (process.argv.includes("--peers")) {
+  installPeers();
+  if (!hasGraphicsCard() && !installSoftwareVulkan())
+    console.log(
+      "setup: no graphics card and no software Vulkan driver that WebGPU accepts: its tests may be skipped",
+    );
+}

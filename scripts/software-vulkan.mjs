@@ -33,7 +33,10 @@ export function installSoftwareVulkan() {
     ["Dir::State::Lists", join(folder, "lists")],
     ["APT::Sandbox::User", "root"],
   ].flatMap(([name, value]) => ["-o", `${name}=${value}`]);
-  if (!run("apt-get", [...apt, "update"]) || !run("apt-get", [...apt, "download", "mesa-vulkan-drivers"], { cwd: folder }))
+  if (
+    !run("apt-get", [...apt, "update"]) ||
+    !run("apt-get", [...apt, "download", "mesa-vulkan-drivers"], { cwd: folder })
+  )
     return false;
   const archive = readdirSync(folder).find((name) => name.endsWith(".deb"));
   if (archive === undefined || !run("dpkg", ["-x", join(folder, archive), folder])) return false;

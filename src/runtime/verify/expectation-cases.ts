@@ -124,7 +124,7 @@ class Kept {
     const [start, first, runStart, runGroup]: number[][] = [[0], [], [0], []];
     for (let i = 0; i < particles; i++) {
       for (let o = 0; o < orientations; o++) {
-        if (i === 1 || random.uniform() > 0.2) continue;
+        if (i === 1 || (o > 0 && random.uniform() > 0.2)) continue;
         runGroup.push(first.length);
         const before = first.length;
         for (let t = 0; t < translations; t++)
@@ -423,7 +423,7 @@ function significanceCases(random: Random, shape: Shape): Case[] {
     selectCase(0.999, 2 ** 31),
     selectCase(0.5, 2 ** 31),
     selectCase(0.999, 7),
-    selectCase(1, 2 ** 31),
+    selectCase(0.97, 2 ** 31),
     compactCase(0.25, 1),
     compactCase(0.6, 0.05),
     {

@@ -1,0 +1,2 @@
+export declare function softwareVulkan(): string | undefined;
+export declare function installSoftwareVulkan(): boolean;
