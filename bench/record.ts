@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import Table from "cli-table3";
@@ -19,11 +19,20 @@ export interface BenchRecord {
   date: string;
   command: string;
   commit: string;
-  device: { cpu: string; cores: number; memoryBytes: number };
+  device: { cpu: string; cores: number; memoryBytes: number; gpu?: string };
+  /** Tells records of one benchmark on several devices apart. */
+  label?: string;
   versions: { node: string; cryotile: string };
   seconds: number;
   peakRssBytes: number;
   rows: BenchRow[];
+}
+
+/** Rows of a benchmark that runs on a graphics device: which one, and what tells its record from those of other devices. */
+export interface BenchResult {
+  rows: BenchRow[];
+  gpu: string;
+  label: string;
 }
 
 /** Top folder of the package. */
@@ -34,7 +43,8 @@ function commit(): string {
     const git = (...args: string[]) => execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
     return git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain") === "" ? "" : "+changes");
   } catch {
-    return "unknown";
+    const bundled = join(root, "COMMIT");
+    return existsSync(bundled) ? readFileSync(bundled, "utf8").trim() : "unknown";
   }
 }
 
@@ -45,15 +55,27 @@ export function meetsGoal(row: BenchRow): boolean | undefined {
 }
 
 /** Run one benchmark and collect what identifies the machine and the program. */
-export async function record(benchmark: string, run: () => Promise<BenchRow[]>): Promise<BenchRecord> {
+export async function record(
+  benchmark: string,
+  run: () => Promise<BenchRow[] | BenchResult>,
+): Promise<BenchRecord> {
   const started = performance.now();
-  const rows = await run();
+  const result = await run();
+  const { rows, gpu, label }: Partial<BenchResult> & { rows: BenchRow[] } = Array.isArray(result)
+    ? { rows: result }
+    : result;
   return {
     benchmark,
+    ...(label === undefined ? {} : { label }),
     date: new Date().toISOString().slice(0, 10),
     command: `npm run bench -- ${benchmark}`,
     commit: commit(),
-    device: { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memoryBytes: totalmem() },
+    device: {
+      cpu: cpus()[0]?.model ?? "unknown",
+      cores: cpus().length,
+      memoryBytes: totalmem(),
+      ...(gpu === undefined ? {} : { gpu }),
+    },
     versions: {
       node: process.version,
       cryotile: (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string }).version,
@@ -64,11 +86,11 @@ export async function record(benchmark: string, run: () => Promise<BenchRow[]>):
   };
 }
 
-/** Write a record to `bench/records/NAME.json`, replacing the previous one. */
+/** Write a record to `bench/records/NAME[-LABEL].json`, replacing the previous one. */
 export function save(result: BenchRecord): string {
   const folder = join(root, "bench", "records");
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, `${result.benchmark}.json`);
+  const path = join(folder, `${[result.benchmark, result.label].filter(Boolean).join("-")}.json`);
   writeFileSync(path, `${JSON.stringify(result, null, 2)}\n`);
   return path;
 }

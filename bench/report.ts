@@ -9,11 +9,11 @@ const formatValue = (value: number) =>
   value.toLocaleString("en-US", { maximumSignificantDigits: 4, useGrouping: true });
 
 function section(record: BenchRecord): string {
-  const { cpu, cores, memoryBytes } = record.device;
+  const { cpu, cores, memoryBytes, gpu } = record.device;
   const lines = [
-    `### ${record.benchmark}`,
+    `### ${record.benchmark}${record.label === undefined ? "" : ` (${record.label})`}`,
     "",
-    `${cpu}, ${cores} cores, ${Math.round(memoryBytes / 2 ** 30)} GiB; Node ${record.versions.node}; ${record.date}; \`${record.command}\``,
+    `${gpu === undefined ? "" : `${gpu}; `}${cpu}, ${cores} cores, ${Math.round(memoryBytes / 2 ** 30)} GiB; Node ${record.versions.node}; ${record.date}; \`${record.command}\``,
     "",
     "| measure | value | unit | goal | met |",
     "|---|---:|---|---:|---|",

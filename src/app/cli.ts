@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { UserError } from "../errors.js";
 import { infoCommand } from "./commands/info.js";
+import { inspectCommand } from "./commands/inspect.js";
 import { simulateCommand } from "./commands/simulate.js";
+import { verifyCommand } from "./commands/verify.js";
 
 const manifest = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -16,7 +18,9 @@ const program = new Command("cryotile")
   .option("--debug", "print a stack trace with an error")
   .showHelpAfterError("(cryotile --help lists the commands, cryotile COMMAND --help its options)")
   .addCommand(infoCommand())
-  .addCommand(simulateCommand());
+  .addCommand(simulateCommand())
+  .addCommand(inspectCommand())
+  .addCommand(verifyCommand());
 
 /** One line for errors that a user can act on; anything else is a fault of the program and says so. */
 function describe(error: unknown): string {
