@@ -40,7 +40,8 @@ export const root = resolve(import.meta.dirname, "../..");
 
 function commit(): string {
   try {
-    const git = (...args: string[]) => execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
+    const git = (...args: string[]) =>
+      execFileSync("git", args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
     return git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain") === "" ? "" : "+changes");
   } catch {
     const bundled = join(root, "COMMIT");

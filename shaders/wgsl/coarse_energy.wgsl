@@ -19,6 +19,16 @@ fn factor(i: u32, k: u32) -> f32 {
   return energy[i * p.pixels + k];
 }
 
+// Components are named, not indexed: an index would move the sums out of registers.
+fn store_row(i: u32, o: u32, sums: vec4f) {
+  if (i >= p.particles) { return; }
+  let at = i * p.orientations + o;
+  if (o < p.orientations) { energies[at] = sums.x; }
+  if (o + 1u < p.orientations) { energies[at + 1u] = sums.y; }
+  if (o + 2u < p.orientations) { energies[at + 2u] = sums.z; }
+  if (o + 3u < p.orientations) { energies[at + 3u] = sums.w; }
+}
+
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let group = group_index(wid);
@@ -46,11 +56,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
     }
     workgroupBarrier();
   }
-  for (var a = 0u; a < 4u; a += 1u) {
-    let i = i0 + 4u * four + a;
-    for (var b = 0u; b < 4u; b += 1u) {
-      let o = o0 + 4u * column + b;
-      if (i < p.particles && o < p.orientations) { energies[i * p.orientations + o] = sums[a][b]; }
-    }
-  }
+  store_row(i0 + 4u * four + 0u, o0 + 4u * column, sums[0]);
+  store_row(i0 + 4u * four + 1u, o0 + 4u * column, sums[1]);
+  store_row(i0 + 4u * four + 2u, o0 + 4u * column, sums[2]);
+  store_row(i0 + 4u * four + 3u, o0 + 4u * column, sums[3]);
 }

@@ -3,7 +3,7 @@
 //#include common/groups.wgsl
 struct Params {
   first_group: u32, end_group: u32,
-  columns: u32, orientations: u32, pixels: u32, translations: u32, tiles_o: u32,
+  columns: u32, orientations: u32, pixels: u32, translations: u32, tiles_j: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> slices: array<vec2f>;
@@ -22,8 +22,8 @@ var<workgroup> tile_c: array<f32, 528>;
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let group = group_index(wid);
   if (group >= p.end_group) { return; }
-  let o0 = (group % p.tiles_o) * tile;
-  let j0 = (group / p.tiles_o) * tile;
+  let o0 = (group / p.tiles_j) * tile;
+  let j0 = (group % p.tiles_j) * tile;
   let row = lane / 16u;
   let column = lane % 16u;
   var sums = vec4f(0.0);

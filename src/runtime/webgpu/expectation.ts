@@ -85,16 +85,17 @@ async function products(
     buffers: { slices: slices_ok, energy, energies },
   });
   const columns = batch.count * phases.count;
-  const tiles = Math.ceil(orientations / tileSides.gemm);
+  // Neighbouring workgroups share their slices: those come from memory once, the images from the cache.
+  const tiles = Math.ceil(columns / tileSides.gemm);
   await gpu.run("diff2_gemm", {
-    groups: tiles * Math.ceil(columns / tileSides.gemm),
+    groups: tiles * Math.ceil(orientations / tileSides.gemm),
     cost: pixels,
     params: {
       columns,
       orientations,
       pixels,
       translations: phases.count,
-      tiles_o: tiles,
+      tiles_j: tiles,
       correlation: Number(correlation),
     },
     buffers: {
@@ -112,11 +113,11 @@ async function tiled(gpu: GpuDevice, pass: CoarsePass, result: DeviceBuffer): Pr
   const { shifted, energy, constants } = await coarseOperands(gpu, pass, "tiles");
   await imageConstants(gpu, batch, constants, false);
   const columns = batch.count * phases.count;
-  const tiles = Math.ceil(orientations / tileSides.tiled);
+  const tiles = Math.ceil(columns / tileSides.tiled);
   await gpu.run("diff2_tiled", {
-    groups: tiles * Math.ceil(columns / tileSides.tiled),
+    groups: tiles * Math.ceil(orientations / tileSides.tiled),
     cost: batch.pixels.count,
-    params: { columns, orientations, pixels: batch.pixels.count, translations: phases.count, tiles_o: tiles },
+    params: { columns, orientations, pixels: batch.pixels.count, translations: phases.count, tiles_j: tiles },
     buffers: { slices: slices_ok, shifted, energy, constants, diff2: result },
   });
 }
