@@ -3,7 +3,7 @@
 //#include common/groups.wgsl
 //#include common/pixels.wgsl
 //#include common/centred.wgsl
-struct Params { first_group: u32, end_group: u32, n: u32, planes: u32, radius: u32, limit: u32, shells: u32 }
+struct Params { first_group: u32, end_group: u32, n: u32, planes: u32, radius: u32, limit: u32, shells: u32, padding: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> a: array<vec2f>;
 @group(0) @binding(2) var<storage, read_write> b: array<vec2f>;
@@ -24,10 +24,11 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
       var y = i32(row) - i32(p.radius);
       if (!centred) { y = frequency(row, p.n); }
       let across = u32(y * y + z * z);
-      let rest = f32(shell * shell) - f32(shell) - f32(across);
-      for (var x = u32(max(0.0, sqrt(max(0.0, rest)) - 1.0)); x < columns; x += 1u) {
+      let inner = max(0.0, f32(shell) - 0.5) * p.padding;
+      let rest = inner * inner - f32(across);
+      for (var x = u32(max(0.0, sqrt(max(0.0, rest)) - 2.0)); x < columns; x += 1u) {
         let r2 = x * x + across;
-        let s = shell_of(r2);
+        let s = padded_shell(r2, p.padding);
         if (s > shell || (centred && r2 > p.limit)) { break; }
         if (s < shell) { continue; }
         let at = (plane * side + row) * columns + x;

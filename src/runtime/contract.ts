@@ -216,7 +216,7 @@ export interface Runtime {
     sums_s4: DeviceBuffer;
     scratch: DeviceBuffer;
   }): Promise<void>;
-  /** sums_s4 = sum of Re a b*, |a|^2, |b|^2, count over shells of half transforms of a cube (or square) or of centred half arrays of padding 1. */
+  /** sums_s4 = sum of Re a b*, |a|^2, |b|^2, count over shells of half transforms of a cube (or square) or of centred half arrays. */
   shellProducts(a: {
     a: DeviceBuffer;
     b: DeviceBuffer;
@@ -351,7 +351,7 @@ export interface CentredArray extends CentredGeometry {
 
 export type HalfLayout =
   | { readonly kind: "fft"; readonly shape: readonly number[] }
-  | { readonly kind: "centred"; readonly radius: number; readonly limit: number };
+  | { readonly kind: "centred"; readonly radius: number; readonly padding: number; readonly limit: number };
 
 export interface Fft {
   readonly shape: readonly number[];

@@ -20,3 +20,18 @@ export async function tinyPixels(name: string): Promise<Float32Array> {
 
 /** The particles of a STAR file of the tiny set. */
 export const tinyParticles = (name: string): StarTable => parseStar(tinyFile(name), name).get("particles");
+
+/** Bytes of any golden file, unpacked. */
+export function goldenFile(path: string): Buffer {
+  const bytes = readFileSync(resolve(folder, "..", path));
+  return path.endsWith(".gz") ? gunzipSync(bytes) : bytes;
+}
+
+/** All voxels of a golden map. */
+export async function goldenVolume(path: string): Promise<Float32Array> {
+  return (await openMrc(bytesSource(goldenFile(path), path), { kind: "volume" })).readVolume();
+}
+
+/** A table of a golden STAR file. */
+export const goldenTable = (path: string, table: string): StarTable =>
+  parseStar(goldenFile(path), path).get(table);

@@ -1,7 +1,7 @@
 import { halfColumns } from "../../geometry/fft.js";
 import { frequency, isUnique, shellOf } from "../../geometry/fourier.js";
 import { round } from "../../geometry/rounding.js";
-import type { CentredGeometry, HalfLayout } from "../contract.js";
+import type { HalfLayout } from "../contract.js";
 import type { Operations } from "../operations.js";
 import { centredLength, edgeSlack, pixelX, pixelY, sphereLimit } from "../tables.js";
 import type { HostMemory } from "./memory.js";
@@ -12,13 +12,13 @@ const elementAt = (radius: number, x: number, y: number, z: number) =>
   ((z + radius) * (2 * radius + 1) + y + radius) * (radius + 1) + x;
 
 /** Shell of an element on the padded grid. */
-const paddedShell = (r2: number, { padding }: CentredGeometry) => round(Math.sqrt(r2) / padding);
+const paddedShell = (r2: number, { padding }: { padding: number }) => round(Math.sqrt(r2) / padding);
 
 /** Visit the elements of a half transform or a centred array: index and shell. */
 function forEachShell(layout: HalfLayout, visit: (index: number, shell: number) => void): void {
   if (layout.kind === "centred") {
-    forEachElement(layout, (index, x, y, z, r2) => {
-      if (r2 <= layout.limit) visit(index, shellOf(x, y, z));
+    forEachElement(layout, (index, _x, _y, _z, r2) => {
+      if (r2 <= layout.limit) visit(index, paddedShell(r2, layout));
     });
     return;
   }
@@ -208,7 +208,9 @@ export const maximisationOperations: Operations<
     for (let z = 0, at = 0; z < side; z++)
       for (let y = 0; y < side; y++)
         for (let x = 0; x < side; x++, at++) {
-          const entry = Math.trunc(Math.hypot(place(x), place(y), place(z)) * scale);
+          // Not hypot, whose last bit may put a whole radius into the entry before.
+          const radius = Math.sqrt(place(x) ** 2 + place(y) ** 2 + place(z) ** 2);
+          const entry = Math.trunc(radius * scale);
           data[at] *= entry < table.length ? kernel[entry] : 0;
         }
   },

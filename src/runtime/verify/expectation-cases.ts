@@ -475,7 +475,14 @@ export function expectationCases(random: Random): Case[] {
     rotations: 8,
     shifts: 4,
   };
-  const single: Shape = { particles: 2, orientations: 6, translations: 3, size: 14, rotations: 1, shifts: 1 };
+  const single: Shape = {
+    particles: 5,
+    orientations: 11,
+    translations: 3,
+    size: 14,
+    rotations: 1,
+    shifts: 1,
+  };
   const deep: Shape = { particles: 3, orientations: 4, translations: 2, size: 12, rotations: 64, shifts: 16 };
   return [
     ...coarseCases(random, small),

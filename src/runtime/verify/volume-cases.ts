@@ -308,7 +308,7 @@ function accumulatedCases(random: Random, geometry: CentredGeometry, name: strin
         await bench.runtime.shellProducts({
           a: bench.put("complex", "a", data),
           b: bench.put("complex", "b", other),
-          layout: { kind: "centred", radius, limit: sphereLimit({ ...geometry, padding: 1 }) },
+          layout: { kind: "centred", radius, padding: geometry.padding, limit: sphereLimit(geometry) },
           shells,
           sums_s4: sums,
           scratch: await bench.out("real", "scratch", shellScratch(centredPlanes(geometry), shells)),

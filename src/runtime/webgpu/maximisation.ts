@@ -103,7 +103,14 @@ export const maximisationOperations: Operations<
     await gpu.run("shell_products", {
       groups: planes,
       cost: Math.max(n, planes) * Math.ceil(shells / 64) * 4,
-      params: { n, planes, radius: fft ? 0 : layout.radius, limit: fft ? 0 : layout.limit, shells },
+      params: {
+        n,
+        planes,
+        radius: fft ? 0 : layout.radius,
+        limit: fft ? 0 : layout.limit,
+        padding: fft ? 1 : layout.padding,
+        shells,
+      },
       buffers: { a, b, partials: scratch },
     });
     await reduceShells(gpu, scratch, sums_s4, planes, shells);

@@ -1,0 +1,69 @@
+import type { CentredArray, DeviceBuffer, Runtime } from "../runtime/contract.js";
+import {
+  centredGeometry,
+  centredLength,
+  centredPlanes,
+  paddedBoxOf,
+  shellScratch,
+  sphereLimit,
+} from "../runtime/tables.js";
+
+/** Low-pass filter of a map in place: raised cosine, `edge` shells wide, around `resolution` (Angstrom), as `relion_refine --ini_high`. */
+export async function lowPassMap(
+  runtime: Runtime,
+  map: DeviceBuffer,
+  box: number,
+  pixelSize: number,
+  resolution: number,
+  edge = 2,
+): Promise<void> {
+  const shape = [box, box, box];
+  const spectrum = runtime.alloc("complex", "map transform", box * box * (Math.floor(box / 2) + 1));
+  const fft = runtime.makeFft(shape, 1);
+  await runtime.forwardFft(fft, map, spectrum);
+  const shell = (box * pixelSize) / resolution;
+  await runtime.lowPass({ spectrum, shape, low: Math.max(0, shell - edge / 2), high: shell + edge / 2 });
+  await runtime.inverseFft(fft, spectrum, map);
+}
+
+/** A projector in the scope that is open, and the buffers that `fillProjector` needs beside it. */
+export function allocProjector(
+  runtime: Runtime,
+  box: number,
+  padding: number,
+  currentSize: number,
+): CentredArray {
+  const geometry = centredGeometry(box, paddedBoxOf(box, padding), currentSize);
+  return { ...geometry, data: runtime.alloc("complex", "projector", centredLength(geometry)) };
+}
+
+/**
+ * Transform a map into a projector; work buffers come from the scope that is open. Returns the power |F|^2 / 2 by shell of the map (tau2
+ * where there is no FSC), shells 0 .. box / 2.
+ */
+export async function fillProjector(
+  runtime: Runtime,
+  map: DeviceBuffer,
+  box: number,
+  projector: CentredArray,
+): Promise<Float64Array> {
+  const paddedBox = Math.round(projector.padding * box);
+  const padded = runtime.alloc("real", "padded map", paddedBox ** 3);
+  const spectrum = runtime.alloc("complex", "padded transform", paddedBox ** 2 * (paddedBox / 2 + 1));
+  const fft = runtime.makeFft([paddedBox, paddedBox, paddedBox], 1);
+  await runtime.padMap({ map, box, padded, paddedBox, correct: true });
+  await runtime.forwardFft(fft, padded, spectrum);
+  await runtime.makeProjector({ spectrum, paddedBox, scale: projector.padding ** 3 * box, projector });
+  const shells = Math.floor(box / 2) + 1;
+  const sums_s4 = runtime.alloc("real", "shell sums", 4 * shells);
+  const scratch = runtime.alloc("real", "shell scratch", shellScratch(centredPlanes(projector), shells));
+  const copy = runtime.alloc("complex", "projector copy", projector.data.length);
+  await runtime.copy(projector.data, copy);
+  const { radius, padding } = projector;
+  const layout = { kind: "centred", radius, padding, limit: sphereLimit(projector) } as const;
+  await runtime.shellProducts({ a: projector.data, b: copy, layout, shells, sums_s4, scratch });
+  const sums = await runtime.download(sums_s4);
+  return Float64Array.from({ length: shells }, (_, s) =>
+    sums[4 * s + 3] > 0 ? sums[4 * s + 1] / (2 * sums[4 * s + 3]) : 0,
+  );
+}
