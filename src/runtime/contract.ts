@@ -12,8 +12,7 @@ import type { ArenaBlock, Scope } from "./arena.js";
 export interface Runtime {
   readonly name: "reference" | "webgpu" | "cpu" | "cuda";
   readonly capabilities: Capabilities;
-  /** Bytes of one element of each kind. */
-  readonly elementBytes: Readonly<Record<BufferKind, number>>;
+  readonly layout: RuntimeLayout;
 
   // Memory: the buffer stack. `alloc` throws `ArenaFullError`; contents are undefined until written.
   push(scope: Scope): void;
@@ -297,13 +296,26 @@ export interface Runtime {
   lowPass(a: { spectrum: DeviceBuffer; shape: readonly number[]; low: number; high: number }): Promise<void>;
 }
 
-export type BufferKind = "real" | "complex" | "index" | "accumulator";
+/** What decides the bytes of a job on a runtime; known without a device. */
+export interface RuntimeLayout {
+  /** Bytes of one element of each kind. */
+  readonly elementBytes: Readonly<Record<BufferKind, number>>;
+  /** Every buffer starts at a multiple of this. */
+  readonly alignment: number;
+  /** What `makeFft` allocates, in order. */
+  fftBuffers(shape: readonly number[], batch: number): readonly BufferDeclaration[];
+}
 
-export interface DeviceBuffer {
+export interface BufferDeclaration {
   readonly kind: BufferKind;
   readonly name: string;
   /** Elements: a complex number counts once. */
   readonly length: number;
+}
+
+export type BufferKind = "real" | "complex" | "index" | "accumulator";
+
+export interface DeviceBuffer extends BufferDeclaration {
   readonly block: ArenaBlock;
 }
 

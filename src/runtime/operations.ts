@@ -3,7 +3,7 @@ import type { Runtime } from "./contract.js";
 type MemoryMember =
   | "name"
   | "capabilities"
-  | "elementBytes"
+  | "layout"
   | "push"
   | "pop"
   | "alloc"

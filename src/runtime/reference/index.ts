@@ -1,5 +1,5 @@
 import type { TraceEvent } from "../arena.js";
-import type { Fft, Runtime } from "../contract.js";
+import type { Fft, Runtime, RuntimeLayout } from "../contract.js";
 import { bindOperations } from "../operations.js";
 import { expectationOperations } from "./expectation.js";
 import { imageOperations } from "./images.js";
@@ -7,6 +7,13 @@ import { maximisationOperations } from "./maximisation.js";
 import { HostMemory, referenceBytes } from "./memory.js";
 import { projectionOperations } from "./projection.js";
 import { weightOperations } from "./weights.js";
+
+/** Sizes on the float64 runtime; its transforms keep nothing. */
+export const referenceLayout: RuntimeLayout = {
+  elementBytes: referenceBytes,
+  alignment: 256,
+  fftBuffers: () => [],
+};
 
 /** Options of the float64 runtime. */
 export interface ReferenceOptions {
@@ -44,7 +51,7 @@ export function openReference({ bytes = 2 ** 32, onEvent }: ReferenceOptions = {
       float64: true,
       subgroups: false,
     },
-    elementBytes: referenceBytes,
+    layout: referenceLayout,
     memory: arena,
     push: (scope) => arena.push(scope),
     pop: (scope) => memory.pop(scope),

@@ -53,7 +53,7 @@ export class GpuDevice {
     const sizes: number[] = [];
     for (let rest = capabilities.arenaBytes; rest > 0; rest -= slabBytes)
       sizes.push(Math.floor(Math.min(rest, slabBytes) / 256) * 256);
-    const alignment = Math.max(256, device.limits.minStorageBufferOffsetAlignment);
+    const alignment = 256;
     this.arena = new Arena({ slabs: sizes, alignment, ...(onEvent === undefined ? {} : { onEvent }) });
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     for (const [index, size] of sizes.entries())

@@ -1,5 +1,5 @@
 import { fftPlan } from "../../geometry/fft.js";
-import type { BufferKind, DeviceBuffer, Fft } from "../contract.js";
+import type { BufferDeclaration, DeviceBuffer, Fft } from "../contract.js";
 import type { GpuDevice } from "./device.js";
 import { threads } from "./launch.js";
 
@@ -109,14 +109,11 @@ function planFft(shape: readonly number[], batch: number): Planned {
 }
 
 /** The buffers of a batch of real transforms, in the order of their allocation. */
-export function fftBuffers(
-  shape: readonly number[],
-  batch: number,
-): readonly { kind: BufferKind; name: string; length: number }[] {
+export function fftBuffers(shape: readonly number[], batch: number): readonly BufferDeclaration[] {
   return buffersOf(planFft(shape, batch));
 }
 
-function buffersOf({ tableLength, scratchLength, workLength }: Planned) {
+function buffersOf({ tableLength, scratchLength, workLength }: Planned): BufferDeclaration[] {
   const buffer = (name: string, length: number) => ({
     kind: "complex" as const,
     name: `fft ${name}`,

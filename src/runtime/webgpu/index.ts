@@ -1,17 +1,16 @@
 import type { TraceEvent } from "../arena.js";
-import type { Capabilities, Runtime } from "../contract.js";
+import type { Capabilities, Runtime, RuntimeLayout } from "../contract.js";
 import { UnsupportedError } from "../errors.js";
 import { bindOperations } from "../operations.js";
 import { GpuDevice, webGpuBytes } from "./device.js";
 import { expectationOperations } from "./expectation.js";
-import { copyWords, makeGpuFft } from "./fft.js";
+import { copyWords, fftBuffers, makeGpuFft } from "./fft.js";
 import { imageOperations } from "./images.js";
 import { maximisationOperations } from "./maximisation.js";
 import { projectionOperations } from "./projection.js";
 import type { ShaderLoader } from "./shader.js";
 import { weightOperations } from "./weights.js";
 
-export { fftBuffers } from "./fft.js";
 export type { ShaderLoader } from "./shader.js";
 
 export interface WebGpuOptions {
@@ -23,6 +22,9 @@ export interface WebGpuOptions {
   readonly limits?: "adapter" | "default";
   readonly onEvent?: (event: TraceEvent) => void;
 }
+
+/** Sizes on WebGPU: float32, 256-byte bindings. */
+export const webGpuLayout: RuntimeLayout = { elementBytes: webGpuBytes, alignment: 256, fftBuffers };
 
 const operations = {
   ...imageOperations,
@@ -83,7 +85,7 @@ export async function openWebGpu(adapter: GPUAdapter, options: WebGpuOptions): P
     ...bindOperations(gpu, operations, () => gpu.check()),
     name: "webgpu",
     capabilities,
-    elementBytes: webGpuBytes,
+    layout: webGpuLayout,
     memory: gpu.arena,
     push: (scope) => gpu.arena.push(scope),
     pop: (scope) => gpu.arena.pop(scope),

@@ -1,0 +1,294 @@
+import type {
+  CentredArray,
+  CompressedSamples,
+  DenseSamples,
+  DeviceBuffer,
+  LogPriors,
+  ParticleBatch,
+  Phases,
+  PixelSet,
+  Runs,
+  Runtime,
+} from "../runtime/contract.js";
+import { UnsupportedError } from "../runtime/errors.js";
+import { coarseScratch, compactScratch, fineScratch, sumsScratch } from "../runtime/tables.js";
+
+/** Counts that an expectation step's memory depends on. */
+export interface ExpectationCapacity {
+  /** Coarse samples that the batch may keep together, and their runs (particle and orientation). */
+  readonly groups: number;
+  readonly runs: number;
+  /** Runs whose views are in memory at one time. */
+  readonly blockRuns: number;
+}
+
+/** The model of an iteration, in buffers of that scope. */
+export interface ExpectationModel {
+  readonly projector: CentredArray;
+  /** Slices of the coarse orientations at the coarse pixels. */
+  readonly slices_ok: DeviceBuffer;
+  readonly orientations: number;
+  /** Coarse translations at the coarse size; child translations at the full size, and in pixels. */
+  readonly coarsePhases: Phases;
+  readonly finePhases: Phases;
+  readonly childTranslations_t2: DeviceBuffer;
+  /** Inverse orientations of the children, parent-major. */
+  readonly matrices: DeviceBuffer;
+  readonly rotations: number;
+  readonly shifts: number;
+  /** Where views are added. */
+  readonly accumulator: DeviceBuffer;
+  readonly unit: number;
+  readonly status: DeviceBuffer;
+}
+
+/** Particles of a batch, prepared. Both passes see the masked images. */
+export interface ExpectationBatch {
+  readonly coarse: ParticleBatch;
+  readonly fine: ParticleBatch;
+  readonly unmasked_ik: DeviceBuffer;
+  readonly sumWeights_ik: DeviceBuffer;
+  readonly priors: LogPriors;
+}
+
+export interface ExpectationOptions {
+  /** Share of the probability that is kept (0.999) and most coarse samples of a particle. */
+  readonly fraction: number;
+  readonly maxSignificant: number;
+}
+
+/** What the batch leaves on the host, by particle. */
+export interface ExpectationResult {
+  readonly significant: Uint32Array;
+  /** Best fine sample: coarse sample x children + child; and its share of the probability. */
+  readonly bestSample: Float64Array;
+  readonly maxProbability: Float64Array;
+  /** ln of the sum of prior x exp(-diff2), diff2 less the constant of the particle, and that constant. */
+  readonly logEvidence: Float64Array;
+  readonly constants: Float64Array;
+  /** Sums of w, w x, w y, w (x^2 + y^2) over translations. */
+  readonly moments: Float64Array;
+  /** (sum w Re F X*, sum w |F|^2) by pixel: [i][k] pairs. */
+  readonly terms: Float64Array;
+  /** Runs: parent orientation and weight, in the order of the particles; starts by particle. */
+  readonly runStart: Uint32Array;
+  readonly runOrientation: Uint32Array;
+  readonly runWeight: Float64Array;
+  /** Bytes of the fine weights: compressed, and what all samples would take. */
+  readonly weightBytes: { readonly compressed: number; readonly dense: number };
+}
+
+/**
+ * The adaptive expectation step of one batch (Scheres 2012, J Struct Biol 180:519; Tagare et al. 2010, J Struct Biol 171:256): every
+ * coarse sample, then the children of those that hold `fraction` of the probability, then the weighted sums. Allocates by `capacity` in the
+ * job scope that is open.
+ * @throws UnsupportedError where the batch keeps more than the capacities hold.
+ */
+export async function expectBatch(
+  runtime: Runtime,
+  model: ExpectationModel,
+  batch: ExpectationBatch,
+  options: ExpectationOptions,
+  capacity: ExpectationCapacity,
+): Promise<ExpectationResult> {
+  const particles = batch.coarse.count;
+  const { orientations, rotations, shifts, coarsePhases } = model;
+  const translations = coarsePhases.count;
+  const children = rotations * shifts;
+  const perParticle = (name: string, kind: "real" | "index" = "real", each = 1) =>
+    runtime.alloc(kind, name, particles * each);
+  const statistics = {
+    logMax_i: perParticle("log max"),
+    sum_i: perParticle("weight sums"),
+    best_i: perParticle("best samples", "index"),
+  };
+  const threshold_i = perParticle("thresholds");
+  const count_i = perParticle("significant", "index");
+  const constant_i = perParticle("constants");
+  const compressed: Omit<CompressedSamples, "groups"> = {
+    layout: "compressed",
+    particles,
+    orientations,
+    translations,
+    children,
+    capacity: capacity.groups,
+    start_i: runtime.alloc("index", "group starts", particles + 1),
+    firstSample_g: runtime.alloc("index", "first samples", capacity.groups),
+    values: runtime.alloc("real", "fine weights", capacity.groups * children),
+  };
+  const runs: Runs = {
+    capacity: capacity.runs,
+    runStart_i: runtime.alloc("index", "run starts", particles + 1),
+    runGroup_r: runtime.alloc("index", "run groups", capacity.runs + 1),
+  };
+  await selectSamples();
+  const start = await runtime.download(compressed.start_i);
+  const runStart = (await runtime.download(runs.runStart_i)) as Uint32Array;
+  const groups = start[particles];
+  const runCount = runStart[particles];
+  if (groups > capacity.groups || runCount > capacity.runs)
+    throw new UnsupportedError(
+      `the batch keeps ${groups} samples in ${runCount} orientations and has room for ${capacity.groups} in ${capacity.runs}; use a smaller batch, or --maxsig`,
+    );
+  const significant = (await runtime.download(count_i)) as Uint32Array;
+  const samples: CompressedSamples = { ...compressed, groups };
+
+  await fineWeights();
+  const bestFine = await runtime.download(statistics.best_i);
+  const logMax = await runtime.download(statistics.logMax_i);
+  const sums = await runtime.download(statistics.sum_i);
+  const first = await runtime.download(compressed.firstSample_g);
+  const terms_ik = runtime.alloc("complex", "noise terms", particles * batch.fine.pixels.count);
+  const moments_i4 = perParticle("translation moments", "real", 4);
+  await runtime.normaliseWeights({ samples, threshold_i, sum_i: statistics.sum_i });
+  await runtime.translationMoments({
+    samples,
+    shifts,
+    translations_t2: model.childTranslations_t2,
+    moments_i4,
+  });
+  const runWeight = new Float64Array(runCount);
+  await sumViews();
+  const values = groups * children;
+  return {
+    significant,
+    bestSample: Float64Array.from(bestFine, (best, i) =>
+      start[i + 1] > start[i] ? first[start[i] + Math.floor(best / children)] + (best % children) : -1,
+    ),
+    maxProbability: Float64Array.from(sums, (sum) => (sum > 0 ? 1 / sum : 0)),
+    logEvidence: Float64Array.from(sums, (sum, i) => Math.log(sum) + logMax[i]),
+    constants: Float64Array.from(await runtime.download(constant_i)),
+    moments: Float64Array.from(await runtime.download(moments_i4)),
+    terms: Float64Array.from(await runtime.download(terms_ik)),
+    runStart,
+    runOrientation: await runOrientations(),
+    runWeight,
+    weightBytes: {
+      compressed: values * runtime.layout.elementBytes.real + 4 * groups,
+      dense: particles * orientations * translations * children * runtime.layout.elementBytes.real,
+    },
+  };
+
+  /** The coarse pass up to the list of kept samples. Its buffers go before the fine pass begins. */
+  async function selectSamples(): Promise<void> {
+    const { coarse } = batch;
+    const shape = { particles, pixels: coarse.pixels.count };
+    const diff2_iot = runtime.alloc("real", "diff2", particles * orientations * translations);
+    const scratch = runtime.alloc("real", "coarse scratch", coarseScratch(shape, orientations, translations));
+    const pass = { batch: coarse, slices_ok: model.slices_ok, orientations, phases: coarsePhases, scratch };
+    await runtime.diff2Coarse({ ...pass, strategy: "gemm", diff2_iot });
+    runtime.free(scratch);
+    const dense: DenseSamples = { layout: "dense", particles, orientations, translations, values: diff2_iot };
+    await runtime.weightsFromDiff2({ samples: dense, priors: batch.priors, ...statistics });
+    const { fraction, maxSignificant } = options;
+    await runtime.selectSignificant({
+      samples: dense,
+      sum_i: statistics.sum_i,
+      fraction,
+      cap: maxSignificant,
+      threshold_i,
+      count_i,
+    });
+    const counts = runtime.alloc("index", "compact scratch", compactScratch(particles, orientations));
+    await runtime.compactWeights({
+      samples: dense,
+      threshold_i,
+      compressed: { ...compressed, groups: 0 },
+      runs,
+      scratch: counts,
+    });
+    runtime.free(counts);
+    runtime.free(diff2_iot);
+  }
+
+  async function fineWeights(): Promise<void> {
+    const { fine } = batch;
+    const scratch = runtime.alloc(
+      "real",
+      "fine scratch",
+      fineScratch({ particles, pixels: fine.pixels.count }),
+    );
+    const pass = { batch: fine, projector: model.projector, matrices: model.matrices, rotations, shifts };
+    await runtime.diff2Fine({ ...pass, phases: model.finePhases, scratch, samples });
+    runtime.free(scratch);
+    await runtime.imageConstants({ batch: fine, constant_i });
+    await runtime.weightsFromDiff2({ samples, priors: batch.priors, ...statistics });
+    const cap = Number.MAX_SAFE_INTEGER;
+    await runtime.selectSignificant({
+      samples,
+      sum_i: statistics.sum_i,
+      fraction: options.fraction,
+      cap,
+      threshold_i,
+      count_i,
+    });
+  }
+
+  /** Views of a block of runs at a time, added to the accumulator. */
+  async function sumViews(): Promise<void> {
+    await runtime.clear(terms_ik);
+    const { fine } = batch;
+    const { blockRuns } = capacity;
+    const views = blockRuns * rotations;
+    const pixels: PixelSet = fine.pixels;
+    runtime.push("orientation");
+    try {
+      const numerator_vk = runtime.alloc("complex", "view numerators", views * pixels.count);
+      const weight_vk = runtime.alloc("real", "view weights", views * pixels.count);
+      const total_v = runtime.alloc("real", "view totals", views);
+      const orientation_v = runtime.alloc("index", "view orientations", views);
+      const scratch = runtime.alloc(
+        "real",
+        "view scratch",
+        sumsScratch({ particles, pixels: pixels.count }, views),
+      );
+      for (let firstRun = 0; firstRun < runCount; firstRun += blockRuns) {
+        const count = Math.min(blockRuns, runCount - firstRun);
+        await runtime.weightedSums({
+          batch: fine,
+          projector: model.projector,
+          matrices: model.matrices,
+          rotations,
+          shifts,
+          phases: model.finePhases,
+          scratch,
+          samples,
+          runs,
+          firstRun,
+          runCount: count,
+          unmasked_ik: batch.unmasked_ik,
+          sumWeights_ik: batch.sumWeights_ik,
+          terms_ik,
+          numerator_vk,
+          weight_vk,
+          total_v,
+          orientation_v,
+        });
+        await runtime.backproject({
+          numerator_vk,
+          weight_vk,
+          matrices: model.matrices,
+          orientation_v,
+          count: count * rotations,
+          pixels,
+          accumulator: model.accumulator,
+          geometry: model.projector,
+          unit: model.unit,
+          status: model.status,
+        });
+        const totals = await runtime.download(total_v, 0, count * rotations);
+        for (let view = 0; view < totals.length; view++)
+          runWeight[firstRun + Math.floor(view / rotations)] += totals[view];
+      }
+    } finally {
+      runtime.pop("orientation");
+    }
+  }
+
+  async function runOrientations(): Promise<Uint32Array> {
+    const runGroup = await runtime.download(runs.runGroup_r);
+    return Uint32Array.from({ length: runCount }, (_, run) =>
+      Math.floor(first[runGroup[run]] / children / translations),
+    );
+  }
+}
