@@ -14,8 +14,20 @@ export function describeChromium(name: string, body: () => void): void {
   else describe.skip(`${name} (skipped: no Chromium; on Debian: apt-get install chromium)`, body);
 }
 
+/** WebGPU on the processor, and its kernels compiled in reasonable time. */
+const softwareWebGpu = [
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+  "--use-angle=swiftshader",
+  "--enable-unsafe-swiftshader",
+  "--enable-features=Vulkan",
+  "--use-vulkan=swiftshader",
+  "--ignore-gpu-blocklist",
+  "--enable-dawn-features=disable_robustness,disable_workgroup_init",
+];
+
 /** Start a headless browser that talks to nobody but the test. */
-export function launchBrowser(): Promise<Browser> {
+export function launchBrowser({ webGpu = false } = {}): Promise<Browser> {
   if (executablePath === undefined) throw new Error("no Chromium on PATH");
   return chromium.launch({
     executablePath,
@@ -26,6 +38,7 @@ export function launchBrowser(): Promise<Browser> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...(webGpu ? softwareWebGpu : []),
     ],
   });
 }

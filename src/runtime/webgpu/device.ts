@@ -166,7 +166,8 @@ export class GpuDevice {
       );
       this.flush();
       await staging.mapAsync(GPUMapMode.READ).catch(async (error: Error) => {
-        await Promise.resolve();
+        // The read-back of a lost device fails before its loss is told.
+        if (error.name === "AbortError") await this.device.lost;
         throw this.failure ?? error;
       });
       this.check();
