@@ -1,11 +1,18 @@
 import { benchCoarse } from "./coarse.js";
+import { benchContract } from "./contract.js";
 import { benchMrc } from "./mrc.js";
 import { formatTable, record, root, save } from "./record.js";
 import { updateBenchmarks } from "./report.js";
 import { benchSimulate } from "./simulate.js";
 import { benchStar } from "./star.js";
 
-const benchmarks = { star: benchStar, mrc: benchMrc, simulate: benchSimulate, coarse: benchCoarse };
+const benchmarks = {
+  star: benchStar,
+  mrc: benchMrc,
+  simulate: benchSimulate,
+  contract: benchContract,
+  coarse: benchCoarse,
+};
 
 const asked = process.argv.slice(2);
 const names = asked.length === 0 ? Object.keys(benchmarks) : asked;

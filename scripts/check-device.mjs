@@ -1,13 +1,14 @@
 // Checks and times the runtimes of a machine with a graphics card: `node scripts/check-device.mjs [FOLDER]` (in a bundle: `bin/node
-// scripts/check-device.mjs`). Prints short tables; JSON records go to FOLDER (default: bench/records).
+// scripts/check-device.mjs`). Prints short tables; JSON records go to FOLDER (default: bench/records). Names of benchmarks may follow it.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "..");
 const records = join(root, "bench", "records");
 const target = resolve(process.argv[2] ?? records);
 const names = process.argv.slice(3);
+const benchmarks = names.length > 0 ? names : ["contract", "coarse"];
 mkdirSync(target, { recursive: true });
 const env = {
   ...process.env,
@@ -33,30 +34,6 @@ function run(title, command, args, extra = {}) {
 
 const cli = (...args) => [join(root, "dist", "src", "app", "cli.js"), ...args];
 console.log(run("inspect", process.execPath, cli("inspect")) ?? "");
-for (const [name, options] of [
-  ["adapter limits", []],
-  ["default limits", ["--default-limits"]],
-]) {
-  const text = run(
-    `verify (${name})`,
-    process.execPath,
-    cli("verify", "--json", "--seed", "20250101", ...options),
-  );
-  if (text === undefined) continue;
-  const { device, rows, seed } = JSON.parse(text);
-  const file = `verify-${name.split(" ")[0]}.json`;
-  writeFileSync(
-    join(target, file),
-    `${JSON.stringify({ device, seed, date: new Date().toISOString().slice(0, 10), rows }, null, 1)}\n`,
-  );
-  const worst = rows.reduce((most, row) =>
-    row.error / (row.tolerance || 1) > most.error / (most.tolerance || 1) ? row : most,
-  );
-  console.log(
-    `  ${rows.filter((row) => row.ok).length} of ${rows.length} cases agree on ${device}; nearest to its tolerance: ${worst.operation} ${worst.error.toExponential(1)} of ${worst.tolerance}`,
-  );
-}
-
 // The card's own library at the shape of the coarse pass, where PyTorch is installed.
 const product = `
 import torch
@@ -71,12 +48,15 @@ print(2 * 36864 * 3116 * 1344 / sorted(times)[10] / 1e9)
 `;
 const cublas = run("cuBLAS float32 product", "python3", ["-c", product])?.trim() ?? "";
 if (cublas !== "") console.log(`  ${cublas} TFLOP/s`);
-for (const name of names.length > 0 ? names : ["coarse"]) {
+for (const name of benchmarks) {
   const text = run(`bench ${name}`, process.execPath, [join(root, "dist", "bench", "main.js"), name], {
     CRYOTILE_CUBLAS_TFLOPS: cublas,
   });
   if (text !== undefined) console.log(text);
 }
 if (target !== records)
-  for (const file of readdirSync(records)) cpSync(join(records, file), join(target, file));
+  for (const file of readdirSync(records).filter((file) =>
+    benchmarks.some((name) => file.startsWith(`${name}-`)),
+  ))
+    cpSync(join(records, file), join(target, file));
 process.exit(failed ? 1 : 0);
