@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { UserError } from "../errors.js";
 import { infoCommand } from "./commands/info.js";
+import { memoryCommand } from "./commands/memory.js";
 import { simulateCommand } from "./commands/simulate.js";
 
 const manifest = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
@@ -16,6 +17,7 @@ const program = new Command("cryotile")
   .option("--debug", "print a stack trace with an error")
   .showHelpAfterError("(cryotile --help lists the commands, cryotile COMMAND --help its options)")
   .addCommand(infoCommand())
+  .addCommand(memoryCommand())
   .addCommand(simulateCommand());
 
 /** One line for errors that a user can act on; anything else is a fault of the program and says so. */
