@@ -6,6 +6,7 @@ const driver = process.env.VK_DRIVER_FILES ?? softwareVulkan();
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: "test/support/build.ts",
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: "forks",

@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { UserError } from "../errors.js";
 import { infoCommand } from "./commands/info.js";
 import { inspectCommand } from "./commands/inspect.js";
+import { memoryCommand } from "./commands/memory.js";
 import { simulateCommand } from "./commands/simulate.js";
 import { verifyCommand } from "./commands/verify.js";
 
@@ -20,7 +21,8 @@ const program = new Command("cryotile")
   .addCommand(infoCommand())
   .addCommand(simulateCommand())
   .addCommand(inspectCommand())
-  .addCommand(verifyCommand());
+  .addCommand(verifyCommand())
+  .addCommand(memoryCommand());
 
 /** One line for errors that a user can act on; anything else is a fault of the program and says so. */
 function describe(error: unknown): string {

@@ -195,7 +195,7 @@ export class Arena {
   /** Release a block of the innermost scope before the scope ends. */
   free(block: ArenaBlock): void {
     const { blocks, scope } = this.frame;
-    const live = blocks.find((candidate) => candidate.id === block.id);
+    const live = blocks.find((candidate) => candidate === block);
     if (live === undefined || live.released)
       throw new Error(
         `arena: ${block.name} (${block.scope}) ${live?.released || !this.held.includes(block) ? "is not held" : `released while ${scope} is the innermost scope`}`,
@@ -214,7 +214,8 @@ export class Arena {
   }
 }
 
-const isPowerOfTwo = (n: number) => 2 ** Math.round(Math.log2(n)) === n;
+/** Whether a positive integer is a power of two; exact for all safe integers. */
+export const isPowerOfTwo = (n: number): boolean => 2 ** Math.round(Math.log2(n)) === n;
 
 /** The next multiple of `alignment`, exact for all safe integers. */
 export function alignUp(bytes: number, alignment: number): number {

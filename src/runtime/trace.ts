@@ -1,5 +1,5 @@
 import { FormatError } from "../errors.js";
-import { type Scope, scopes, type TraceEvent } from "./arena.js";
+import { type Arena, isPowerOfTwo, type Scope, scopes, type TraceEvent } from "./arena.js";
 
 /** A recorded run of an arena, as `cryotile` writes it with `--trace`. */
 export interface MemoryTrace {
@@ -11,7 +11,27 @@ export interface MemoryTrace {
   readonly events: readonly TraceEvent[];
 }
 
-/** Read a trace from its JSON text; `file` names it in errors. */
+/** Collects the events of an arena: `new Arena({ slabs, onEvent: recorder.onEvent })`, and `recorder.trace(arena)` at the end. */
+export class TraceRecorder {
+  private readonly events: TraceEvent[] = [];
+
+  readonly onEvent = (event: TraceEvent): void => {
+    this.events.push(event);
+  };
+
+  /** What happened so far. The list of events is not copied. */
+  trace(arena: Pick<Arena, "capacity" | "alignment">): MemoryTrace {
+    const { capacity, alignment } = arena;
+    return { format: "cryotile-memory-trace", version: 1, capacity, alignment, events: this.events };
+  }
+}
+
+const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1;
+
+/**
+ * Read a trace from its JSON text; `file` names it in errors. Throws `FormatError` where the text is not a trace or the events
+ * break the order of lifetimes, so that what comes back can be replayed.
+ */
 export function parseTrace(text: string, file: string): MemoryTrace {
   const fail = (problem: string): never => {
     throw new FormatError({ file }, problem, "a trace is the JSON file that --trace writes");
@@ -20,14 +40,15 @@ export function parseTrace(text: string, file: string): MemoryTrace {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return fail(`not JSON (${(error as Error).message})`);
+    return fail(`not JSON (${(error as Error).message.replace(/\s+/g, " ")})`);
   }
   const trace = value as Partial<MemoryTrace> | null;
   if (trace?.format !== "cryotile-memory-trace") return fail(`"format" is not "cryotile-memory-trace"`);
   if (trace.version !== 1) return fail(`version ${trace.version} found, 1 expected`);
-  if (!Number.isSafeInteger(trace.alignment)) return fail(`"alignment" is not an integer`);
-  if (trace.capacity !== undefined && !Number.isSafeInteger(trace.capacity))
-    return fail(`"capacity" is not an integer`);
+  if (!isSize(trace.alignment) || !isPowerOfTwo(trace.alignment))
+    return fail(`"alignment" is ${JSON.stringify(trace.alignment)}, not a power of two`);
+  if (trace.capacity !== undefined && !isSize(trace.capacity))
+    return fail(`"capacity" is ${JSON.stringify(trace.capacity)}, not a positive whole number of bytes`);
   if (!Array.isArray(trace.events)) return fail(`"events" is not a list`);
   trace.events.forEach((event: Partial<TraceEvent> | null, index) => {
     const ok =
@@ -40,7 +61,39 @@ export function parseTrace(text: string, file: string): MemoryTrace {
       Number.isFinite(event.time);
     if (!ok) fail(`event ${index} is not {time, kind, scope, name, bytes, top, id}`);
   });
+  const fault = orderFault(trace.events);
+  if (fault !== undefined)
+    return fail(`event ${fault.index} (${trace.events[fault.index].kind}) ${fault.problem}`);
   return trace as MemoryTrace;
+}
+
+/** The first event that no arena can have told, or undefined. */
+function orderFault(events: readonly TraceEvent[]): { index: number; problem: string } | undefined {
+  const open: { scope: Scope; blocks: Set<number> }[] = [{ scope: "global", blocks: new Set() }];
+  const used = new Set<number>();
+  for (const [index, event] of events.entries()) {
+    const { kind, scope, id } = event;
+    const innermost = open[open.length - 1];
+    if (kind === "push") {
+      if (scopes.indexOf(scope) <= scopes.indexOf(innermost.scope))
+        return { index, problem: `opens ${scope} inside ${innermost.scope}` };
+      open.push({ scope, blocks: new Set() });
+      continue;
+    }
+    if (scope !== innermost.scope)
+      return { index, problem: `is in ${scope} while ${innermost.scope} is the innermost scope` };
+    if (kind === "pop") {
+      if (open.length === 1) return { index, problem: "closes the global scope" };
+      open.pop();
+    } else if (kind === "alloc") {
+      if (event.bytes < 1) return { index, problem: "asks for 0 bytes" };
+      if (used.has(id)) return { index, problem: `uses the id ${id} again` };
+      used.add(id);
+      innermost.blocks.add(id);
+    } else if (!innermost.blocks.delete(id))
+      return { index, problem: `releases block ${id}, which is not held` };
+  }
+  return undefined;
 }
 
 /**

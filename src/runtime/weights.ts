@@ -14,13 +14,24 @@ const indexBytes = 4;
  * - `firstSample_g`: the fine index of the group's first sample, a multiple of `children`
  * - `start_i`: the first group of each particle, and the number of groups at the end (length particles + 1)
  */
-export interface CompressedWeights {
+export interface CompressedWeights extends WeightsIndex {
+  readonly values_gs: Float32Array | Float64Array;
+}
+
+/** Which samples are kept: compressed weights without their values. */
+export interface WeightsIndex {
   readonly children: number;
   /** Fine samples of one particle, kept or not. */
   readonly samples: number;
   readonly start_i: Uint32Array;
   readonly firstSample_g: Uint32Array;
-  readonly values_gs: Float32Array | Float64Array;
+}
+
+/** A broken rule of the layout, and the number (array and index) that breaks it. */
+export interface WeightsFault {
+  readonly problem: string;
+  readonly array: "samples" | "start_i" | "firstSample_g";
+  readonly index: number;
 }
 
 /** Bytes of one particle's fine weights: every sample stored. `parents` counts coarse samples. */
@@ -97,25 +108,56 @@ export function expandWeights(weights: CompressedWeights, particle: number): Flo
   return dense;
 }
 
-/** The first broken rule of the layout, or undefined. */
-export function weightsFault(weights: CompressedWeights): string | undefined {
-  const { children, samples, start_i, firstSample_g, values_gs } = weights;
+/** The first broken rule of the index, or undefined. */
+export function indexFault({
+  children,
+  samples,
+  start_i,
+  firstSample_g,
+}: WeightsIndex): WeightsFault | undefined {
+  const last = start_i.length - 1;
   if (children < 1 || samples % children !== 0)
-    return `${samples} samples are no multiple of ${children} children`;
-  if (start_i.length < 1 || start_i[0] !== 0) return "the first start is not 0";
-  if (start_i[start_i.length - 1] !== firstSample_g.length)
-    return "the last start is not the number of groups";
-  if (values_gs.length !== firstSample_g.length * children)
-    return "the number of values is not groups x children";
-  for (let i = 0; i + 1 < start_i.length; i++) {
-    if (start_i[i + 1] < start_i[i]) return `the start of particle ${i + 1} is before that of particle ${i}`;
+    return {
+      problem: `${samples} samples are no multiple of ${children} children`,
+      array: "samples",
+      index: 0,
+    };
+  if (last < 0 || start_i[0] !== 0)
+    return { problem: "the first start is not 0", array: "start_i", index: 0 };
+  if (start_i[last] !== firstSample_g.length)
+    return { problem: "the last start is not the number of groups", array: "start_i", index: last };
+  const fallen = start_i.findIndex((start, i) => i > 0 && start < start_i[i - 1]);
+  if (fallen > 0) {
+    const problem = `the start of particle ${fallen} is before that of particle ${fallen - 1}`;
+    return { problem, array: "start_i", index: fallen };
+  }
+  for (let i = 0; i < last; i++) {
     for (let group = start_i[i]; group < start_i[i + 1]; group++) {
       const first = firstSample_g[group];
+      const at = { array: "firstSample_g", index: group } as const;
       if (first % children !== 0 || first + children > samples)
-        return `group ${group} starts at sample ${first}`;
+        return { problem: `group ${group} starts at sample ${first}`, ...at };
       if (group > start_i[i] && first <= firstSample_g[group - 1])
-        return `group ${group} is not after the one before it`;
+        return { problem: `group ${group} is not after the one before it`, ...at };
     }
   }
   return undefined;
+}
+
+/** The position of the first value that is no weight (not finite, or negative), or -1. */
+export function findBadWeight(values: Float32Array | Float64Array): number {
+  for (let n = 0; n < values.length; n++)
+    if (!(values[n] >= 0 && values[n] < Number.POSITIVE_INFINITY)) return n;
+  return -1;
+}
+
+/** The first broken rule, or undefined: of the index, of the number of values, of the values. */
+export function weightsFault(weights: CompressedWeights): string | undefined {
+  const { children, firstSample_g, values_gs } = weights;
+  const fault = indexFault(weights);
+  if (fault !== undefined) return fault.problem;
+  if (values_gs.length !== firstSample_g.length * children)
+    return "the number of values is not groups x children";
+  const bad = findBadWeight(values_gs);
+  return bad < 0 ? undefined : `value ${bad} is ${values_gs[bad]}, not a finite number of at least 0`;
 }

@@ -1,9 +1,10 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeWeights } from "../fuzz/weights.js";
 
 const root = resolve(import.meta.dirname, "../..");
 const golden = join(root, "test/golden/tiny");
@@ -15,11 +16,6 @@ const run = (...args: string[]) =>
   });
 
 beforeAll(() => {
-  execFileSync(
-    process.execPath,
-    [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"],
-    { cwd: root },
-  );
   for (const name of ["parts.star", "ref.mrc"]) cpSync(join(golden, name), join(folder, name));
   writeFileSync(join(folder, "noisy.mrcs"), gunzipSync(readFileSync(join(golden, "noisy.mrcs.gz"))));
 });
@@ -63,6 +59,49 @@ describe("cryotile info", () => {
     expect(stack.statistics.rms).toBeGreaterThan(0.95);
     expect(stack.statistics.rms).toBeLessThan(1.3);
     expect(JSON.parse(run("info", "--json", "--header", "ref.mrc").stdout)[0].statistics).toBeUndefined();
+  });
+
+  test("tells particles, kept parents and the bytes of three layouts of weights files", () => {
+    // Two particles of 3 parents with 2 children; the first keeps two parents, the second one.
+    const fields = { children: 2, valueBytes: 4, samples: 6, starts: [0, 2, 3], firstSamples: [0, 4, 2] };
+    const sound = makeWeights({ ...fields, values: [1, 2, 3, 4, 5, 6] });
+    writeFileSync(join(folder, "kept.weights"), sound);
+    const { stdout, status } = run("info", "kept.weights");
+    expect(status).toBe(0);
+    expect(stdout).toContain("2 particles of 6 samples (3 parents of 2), float32");
+    expect(stdout).toContain("3 kept parents, 1 to 2 a particle, mean 1.5");
+    // n(S s + 4), N S s and n S (s + 4) with n = 3, N = 6, S = 2, s = 4.
+    expect(stdout).toContain("bytes: grouped 36 (smaller), dense 48, pairs 48");
+    expect(JSON.parse(run("info", "--json", "kept.weights").stdout)).toEqual([
+      {
+        file: "kept.weights",
+        format: "weights",
+        particles: 2,
+        groups: 3,
+        children: 2,
+        parents: 3,
+        samples: 6,
+        valueBytes: 4,
+        kept: { minimum: 1, mean: 1.5, maximum: 2 },
+        bytes: { grouped: 36, dense: 48, pairs: 48 },
+        smaller: "grouped",
+      },
+    ]);
+
+    const all = { ...fields, samples: 2, starts: [0, 1, 2], firstSamples: [0, 0] };
+    writeFileSync(join(folder, "all.weights"), makeWeights({ ...all, values: [1, 2, 3, 4] }));
+    expect(run("info", "all.weights").stdout).toContain("bytes: grouped 24, dense 16 (smaller), pairs 32");
+
+    writeFileSync(
+      join(folder, "nan.weights"),
+      makeWeights({ ...fields, values: [1, 2, 3, Number.NaN, 5, 6] }),
+    );
+    const bad = run("info", "nan.weights");
+    expect([bad.status, bad.stdout]).toEqual([1, ""]);
+    expect(bad.stderr).toContain("nan.weights (byte 76): value 3 is NaN");
+    expect(run("info", "--header", "nan.weights").status).toBe(0);
+    writeFileSync(join(folder, "cut.weights"), sound.subarray(0, 50));
+    expect(run("info", "cut.weights").stderr).toMatch(/cut\.weights \(byte 50\): truncated/);
   });
 
   test("an unsound file is one line on stderr and exit code 1; sound ones beside it are still told", () => {

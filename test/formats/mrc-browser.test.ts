@@ -1,8 +1,7 @@
-import { resolve } from "node:path";
 import { gzipSync } from "node:zlib";
-import { build } from "vite";
 import { expect, test } from "vitest";
 import { bzippedSeed, seeds } from "../fuzz/mrc.js";
+import { bundle } from "../support/bundle.js";
 import { describeChromium, launchBrowser } from "../support/chromium.js";
 
 const entry = `
@@ -24,35 +23,12 @@ const entry = `
   };
 `;
 
-/** The formats as one script for a page, with nothing of Node in it. */
-async function bundle(): Promise<string> {
-  const result = await build({
-    root: resolve(import.meta.dirname, "../.."),
-    configFile: false,
-    logLevel: "error",
-    plugins: [
-      {
-        name: "entry",
-        resolveId: (id) => (id === "virtual:entry" ? "\0entry" : undefined),
-        load: (id) => (id === "\0entry" ? entry : undefined),
-      },
-    ],
-    build: {
-      write: false,
-      rollupOptions: { input: "virtual:entry", output: { format: "iife" } },
-    },
-  });
-  const [output] = Array.isArray(result) ? result : [result];
-  if (output === undefined || !("output" in output)) throw new Error("vite made no bundle");
-  return output.output[0].code;
-}
-
 describeChromium("MRC files in a browser", () => {
   test("gzip, bzip2 and plain files are read from Blobs, damaged ones refused, files written", async () => {
     const browser = await launchBrowser();
     try {
       const page = await browser.newPage();
-      await page.addScriptTag({ content: await bundle() });
+      await page.addScriptTag({ content: await bundle(entry) });
       const call = (name: string, ...args: unknown[]) =>
         page.evaluate(`window[${JSON.stringify(name)}](...${JSON.stringify(args)})`);
       const plain = Buffer.from(seeds[0] as Uint8Array);

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { fuzzMrc } from "./mrc.js";
 import { fuzzStar } from "./star.js";
+import { fuzzWeights } from "./weights.js";
 
 const { values } = parseArgs({
   options: { seconds: { type: "string", default: "300" }, seed: { type: "string" } },
@@ -15,6 +16,7 @@ console.log(`fuzz: ${seconds} s for each reader, seed ${seed}`);
 for (const [name, fuzz] of [
   ["STAR", fuzzStar],
   ["MRC", fuzzMrc],
+  ["weights", fuzzWeights],
 ] as const) {
   const { executions } = await fuzz({ seconds, seed });
   console.log(`fuzz: ${name}: ${executions} inputs, no fault`);

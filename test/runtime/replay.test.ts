@@ -1,39 +1,36 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { Arena, type TraceEvent } from "../../src/runtime/arena.js";
+import { Arena } from "../../src/runtime/arena.js";
 import { replayFirstFit, replayStack } from "../../src/runtime/replay.js";
-import { type MemoryTrace, parseTrace, toChromeTrace } from "../../src/runtime/trace.js";
-
-function traceOf(program: (arena: Arena) => void, alignment = 512): MemoryTrace {
-  const events: TraceEvent[] = [];
-  program(new Arena({ slabs: [2 ** 40], alignment, onEvent: (event) => events.push(event) }));
-  return { format: "cryotile-memory-trace", version: 1, alignment, events };
-}
+import { parseTrace, TraceRecorder, toChromeTrace } from "../../src/runtime/trace.js";
+import { asked, largest, publishedFailure, total, traceOf, wall } from "../support/traces.js";
 
 describe("replay", () => {
-  // The numbers of a crash that a RELION user published (github.com/3dem/relion issue 226): 44,135,424 bytes asked with
-  // 39,136,768 free in total and no hole above 29,665,280.
-  const asked = 44_135_424;
-  const largest = 29_665_280;
-  const total = 39_136_768;
-  const wall = 1024 * 512;
-  const published = traceOf((arena) => {
-    const first = arena.alloc("scattered", total - largest);
-    arena.alloc("wall", wall);
-    arena.free(first);
-    arena.push("job");
-    arena.alloc("request", asked);
-    arena.pop("job");
+  test("first fit reproduces the published failure", () => {
+    const { failure, mostFragmented } = replayFirstFit(publishedFailure, total + wall);
+    expect(failure).toEqual({ event: 4, name: "request", asked, largestFree: largest, totalFree: total });
+    expect(mostFragmented).toBe(total - largest);
   });
 
-  test("first fit reproduces the published failure", () => {
-    const result = replayFirstFit(published, total + wall);
-    expect(result.failure).toEqual({
-      event: 4,
-      name: "request",
-      asked,
-      largestFree: largest,
-      totalFree: total,
+  test("with as much memory as the request needs beyond its holes first fit goes on", () => {
+    const enough = total + wall + asked - largest;
+    expect(replayFirstFit(publishedFailure, enough).failure).toBeUndefined();
+    expect(replayFirstFit(publishedFailure, enough - 1).failure?.largestFree).toBe(asked - 1);
+  });
+
+  test("the sample trace is this failure", () => {
+    const file = resolve(import.meta.dirname, "../golden/memory/published-failure.json");
+    const { events, ...rest } = parseTrace(readFileSync(file, "utf8"), file);
+    expect(rest).toEqual({
+      format: "cryotile-memory-trace",
+      version: 1,
+      capacity: total + wall,
+      alignment: 512,
     });
+    expect(events.map((event) => ({ ...event, time: 0 }))).toEqual(
+      publishedFailure.events.map((event) => ({ ...event, time: 0 })),
+    );
   });
 
   test("first fit fragments where the stack does not", () => {
@@ -88,7 +85,96 @@ describe("trace", () => {
     ["null", /"format"/],
     ['{"format":"cryotile-memory-trace","version":2}', /version 2/],
     ['{"format":"cryotile-memory-trace","version":1,"alignment":1,"events":[{"kind":"alloc"}]}', /event 0/],
+    ['{"format":"cryotile-memory-trace","version":1,"alignment":48,"events":[]}', /"alignment" is 48/],
+    ['{"format":"cryotile-memory-trace","version":1,"alignment":0,"events":[]}', /"alignment" is 0/],
+    ['{"format":"cryotile-memory-trace","version":1,"alignment":1,"capacity":-1,"events":[]}', /"capacity"/],
   ])("%s is refused", (text, message) => {
     expect(() => parseTrace(text, "t.json")).toThrow(message);
+  });
+
+  type Event = [kind: "push" | "pop" | "alloc" | "free", scope: "global" | "iteration" | "job", id?: number];
+  const program = (...steps: Event[]) =>
+    JSON.stringify({
+      ...trace,
+      events: steps.map(([kind, scope, id = 0]) => {
+        const bytes = kind === "alloc" && id !== 9 ? 256 : 0;
+        return { time: 0, kind, scope, name: "a", bytes, top: 0, id };
+      }),
+    });
+
+  test.each<[string, Event[], RegExp]>([
+    [
+      "a scope opened twice",
+      [
+        ["push", "job"],
+        ["push", "job"],
+      ],
+      /event 1 \(push\) opens job inside job/,
+    ],
+    [
+      "scopes in the wrong order",
+      [
+        ["push", "job"],
+        ["push", "iteration"],
+      ],
+      /event 1 .*opens iteration inside job/,
+    ],
+    ["the global scope closed", [["pop", "global"]], /event 0 \(pop\) closes the global scope/],
+    [
+      "another scope closed",
+      [
+        ["push", "job"],
+        ["pop", "iteration"],
+      ],
+      /event 1 .*is in iteration while job/,
+    ],
+    ["a block of a scope that is not open", [["alloc", "job", 1]], /event 0 .*is in job while global/],
+    ["a block of no bytes", [["alloc", "global", 9]], /event 0 .*asks for 0 bytes/],
+    [
+      "an id used again",
+      [
+        ["alloc", "global", 1],
+        ["alloc", "global", 1],
+      ],
+      /event 1 .*id 1 again/,
+    ],
+    [
+      "a block released twice",
+      [
+        ["alloc", "global", 1],
+        ["free", "global", 1],
+        ["free", "global", 1],
+      ],
+      /event 2 \(free\) releases block 1/,
+    ],
+    [
+      "an outer block released",
+      [
+        ["alloc", "global", 1],
+        ["push", "job"],
+        ["free", "job", 1],
+      ],
+      /event 2 .*block 1, which is not held/,
+    ],
+  ])("%s is refused", (_, steps, message) => {
+    expect(() => parseTrace(program(...steps), "t.json")).toThrow(message);
+  });
+
+  test("a run that was cut off inside a scope is a sound trace", () => {
+    const cut = program(["push", "iteration"], ["alloc", "iteration", 1], ["push", "job"]);
+    expect(parseTrace(cut, "t.json").events.length).toBe(3);
+  });
+
+  test("what an arena tells its recorder can be read and replayed to the same peak", () => {
+    const recorder = new TraceRecorder();
+    const arena = new Arena({ slabs: [4096], alignment: 64, onEvent: recorder.onEvent });
+    arena.push("iteration");
+    arena.free(arena.alloc("first", 100));
+    arena.alloc("second", 1000);
+    arena.pop("iteration");
+    const read = parseTrace(JSON.stringify(recorder.trace(arena)), "t.json");
+    expect([read.capacity, read.alignment]).toEqual([4096, 64]);
+    expect(replayStack(read, 4096).peak).toBe(1024);
+    expect(arena.peak).toBe(1024);
   });
 });

@@ -1,9 +1,9 @@
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { openMrc } from "../../src/formats/mrc/index.js";
 import { bytesSource } from "../../src/formats/source.js";
 import { parseStar } from "../../src/formats/star/index.js";
@@ -33,13 +33,6 @@ const root = resolve(import.meta.dirname, "../..");
 const cli = join(root, "dist/src/app/cli.js");
 const folder = mkdtempSync(join(tmpdir(), "cryotile-simulate-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-beforeAll(() => {
-  execFileSync(
-    process.execPath,
-    [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"],
-    { cwd: root },
-  );
-});
 
 const plan: SimulationPlan = {
   seed: 3,

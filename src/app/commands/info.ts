@@ -12,10 +12,10 @@ interface InfoOptions {
 /** `cryotile info FILE...`: what files hold and whether they are sound. Exit code 1 when one of them is not. */
 export function infoCommand(): Command {
   return new Command("info")
-    .description("print what STAR, MRC and cryoSPARC .cs files hold and whether they are sound")
+    .description("print what STAR, MRC, cryoSPARC .cs and weights files hold and whether they are sound")
     .argument("<file...>", "files to look at (.gz and .bz2 of MRC files too)")
     .option("--json", "print one JSON list instead of text")
-    .option("--header", "do not read the pixels of MRC files (no statistics)")
+    .option("--header", "do not read the pixels of MRC files (no statistics) and the values of weights files")
     .action(async (files: string[], options: InfoOptions) => {
       const sound: FileDescription[] = [];
       for (const file of files) {

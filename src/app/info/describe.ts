@@ -4,6 +4,8 @@ import { type MrcFile, openMrc, type PixelStatistics, splitKindSuffix } from "..
 import { openFile } from "../../formats/node.js";
 import { type ByteSource, readRange } from "../../formats/source.js";
 import { parseImageName, readStar } from "../../formats/star/index.js";
+import { isWeights } from "../../runtime/weights-file.js";
+import { describeWeights, type WeightsDescription } from "./weights.js";
 
 /** A column of a table: its name, what it holds, and its extremes or a first value. */
 export interface ColumnDescription {
@@ -51,10 +53,10 @@ export interface MrcDescription {
   readonly statistics?: PixelStatistics;
 }
 
-export type FileDescription = TablesDescription | MrcDescription;
+export type FileDescription = TablesDescription | MrcDescription | WeightsDescription;
 
 export interface DescribeOptions {
-  /** Read all pixels of MRC files. */
+  /** Read all pixels of MRC files and all values of weights files. */
   readonly statistics: boolean;
   readonly imageExists: (path: string) => boolean;
 }
@@ -65,6 +67,7 @@ export async function describeFile(path: string, options: DescribeOptions): Prom
   try {
     if (source.size === 0) throw new UserError(`${path}: is empty`);
     const head = await readRange(source, 0, 1024);
+    if (isWeights(head)) return await describeWeights(source, options.statistics);
     if (isNumpy(head)) return await describeCs(source, options);
     if (looksLikeText(head)) return await describeStar(source, options);
     return await describeMrc(await openMrc(source), options);

@@ -1,5 +1,7 @@
 import Table from "cli-table3";
+import { formatBytes } from "../bytes.js";
 import type { FileDescription, MrcDescription, TableDescription } from "./describe.js";
+import type { WeightsDescription } from "./weights.js";
 
 const modeNames: Record<number, string> = {
   0: "8-bit integers",
@@ -66,9 +68,27 @@ function formatMrc(mrc: MrcDescription): string {
   return lines.join("\n");
 }
 
+function formatWeights(weights: WeightsDescription): string {
+  const { particles, groups, children, parents, samples, valueBytes, kept, bytes, smaller } = weights;
+  const layouts = (["grouped", "dense", "pairs"] as const).map(
+    (layout) => `${layout} ${formatBytes(bytes[layout])}${layout === smaller ? " (smaller)" : ""}`,
+  );
+  const perParticle =
+    kept === undefined
+      ? ""
+      : `, ${short(kept.minimum)} to ${short(kept.maximum)} a particle, mean ${short(kept.mean)}`;
+  return [
+    `${weights.file}: compressed weights, version 1`,
+    `  ${particles} particles of ${formatBytes(samples)} samples (${formatBytes(parents)} parents of ${children}), float${valueBytes * 8}`,
+    `  ${groups} kept parents${perParticle}`,
+    `  bytes: ${layouts.join(", ")}`,
+  ].join("\n");
+}
+
 /** A description as text for a terminal. */
 export function formatDescription(description: FileDescription): string {
   if (description.format === "MRC") return formatMrc(description);
+  if (description.format === "weights") return formatWeights(description);
   return [
     `${description.file}: ${description.format} file, ${description.tables.length} tables`,
     ...description.tables.map(formatTable),
