@@ -1,10 +1,11 @@
+import { benchMemory } from "./memory.js";
 import { benchMrc } from "./mrc.js";
 import { formatTable, record, root, save } from "./record.js";
 import { updateBenchmarks } from "./report.js";
 import { benchSimulate } from "./simulate.js";
 import { benchStar } from "./star.js";
 
-const benchmarks = { star: benchStar, mrc: benchMrc, simulate: benchSimulate };
+const benchmarks = { star: benchStar, mrc: benchMrc, simulate: benchSimulate, memory: benchMemory };
 
 const asked = process.argv.slice(2);
 const names = asked.length === 0 ? Object.keys(benchmarks) : asked;
