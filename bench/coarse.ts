@@ -106,10 +106,10 @@ export async function benchCoarse(): Promise<BenchResult> {
   const runtime = await openWebGpu(adapter, { loadShader: loadShaderFile, bytes: 2 ** 30 });
   const { software, device } = runtime.capabilities;
   // Scaled in orientations and particles alike where the processor plays the card.
-  const scale = software ? 1 / 16 : 1;
+  const scale = software ? 3 / 32 : 1;
   const shape = { ...full, orientations: full.orientations * scale, particles: full.particles * scale };
   runtime.push("iteration");
-  const timings = await timeStrategies(runtime, shape, { direct: software ? 0.25 : 1, tiled: 1, gemm: 1 });
+  const timings = await timeStrategies(runtime, shape, { direct: software ? 1 / 6 : 1, tiled: 1, gemm: 1 });
   await runtime.close();
   const pixels = pixelTable(shape.size, "shells").length;
   const rows: BenchRow[] = [];

@@ -1,5 +1,6 @@
 import { benchCoarse } from "./coarse.js";
 import { benchContract } from "./contract.js";
+import { benchMemory } from "./memory.js";
 import { benchMrc } from "./mrc.js";
 import { formatTable, record, root, save } from "./record.js";
 import { updateBenchmarks } from "./report.js";
@@ -10,6 +11,7 @@ const benchmarks = {
   star: benchStar,
   mrc: benchMrc,
   simulate: benchSimulate,
+  memory: benchMemory,
   contract: benchContract,
   coarse: benchCoarse,
 };

@@ -1,9 +1,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { resolve } from "node:path";
-import { build } from "vite";
 import { expect, test } from "vitest";
 import type { Agreement } from "../../src/runtime/verify/index.js";
+import { bundle } from "../support/bundle.js";
 import { describeChromium, launchBrowser } from "../support/chromium.js";
 
 const seed = Number(process.env.CRYOTILE_SEED ?? Date.now() % 2 ** 31);
@@ -28,25 +27,6 @@ const entry = `
   };
 `;
 
-async function bundle(): Promise<string> {
-  const result = await build({
-    root: resolve(import.meta.dirname, "../.."),
-    configFile: false,
-    logLevel: "error",
-    plugins: [
-      {
-        name: "entry",
-        resolveId: (id) => (id === "virtual:entry" ? "\0entry" : undefined),
-        load: (id) => (id === "\0entry" ? entry : undefined),
-      },
-    ],
-    build: { write: false, rollupOptions: { input: "virtual:entry", output: { format: "iife" } } },
-  });
-  const [output] = Array.isArray(result) ? result : [result];
-  if (output === undefined || !("output" in output)) throw new Error("vite made no bundle");
-  return output.output[0].code;
-}
-
 /** One case of operations from every kernel family: compiling a kernel takes a software adapter in a browser seconds. */
 const operations = [
   "forwardFft",
@@ -65,7 +45,7 @@ const operations = [
 
 describeChromium("webgpu in a browser", () => {
   test("the same kernels agree with the reference in a page", async () => {
-    const script = await bundle();
+    const script = await bundle(entry);
     const server = createServer((request, response) => {
       const [type, body] =
         request.url === "/entry.js"

@@ -1,65 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  Arena,
-  type ArenaBlock,
-  ArenaFullError,
-  alignUp,
-  type Scope,
-  scopes,
-  type TraceEvent,
-} from "../../src/runtime/arena.js";
-
-type Step =
-  | { kind: "push" }
-  | { kind: "pop" }
-  | { kind: "alloc"; bytes: number }
-  | { kind: "free"; which: number };
-
-const steps = fc.array(
-  fc.oneof(
-    fc.constant<Step>({ kind: "push" }),
-    fc.constant<Step>({ kind: "pop" }),
-    fc.record({ kind: fc.constant("alloc" as const), bytes: fc.integer({ min: 1, max: 5000 }) }),
-    fc.record({ kind: fc.constant("free" as const), which: fc.nat(20) }),
-  ),
-  { maxLength: 120 },
-);
-
-/** Run a program, skipping steps that the order of lifetimes forbids; `check` sees the live blocks after each step. */
-function runProgram(arena: Arena, program: Step[], check: (live: ArenaBlock[]) => void): void {
-  const frames: ArenaBlock[][] = [[]];
-  for (const step of program) {
-    const frame = frames.at(-1) as ArenaBlock[];
-    if (step.kind === "push" && frames.length < scopes.length) {
-      arena.push(scopes[frames.length] as Scope);
-      frames.push([]);
-    } else if (step.kind === "pop" && frames.length > 1) {
-      arena.pop(scopes[frames.length - 1] as Scope);
-      frames.pop();
-    } else if (step.kind === "alloc") {
-      try {
-        frame.push(arena.alloc("block", step.bytes));
-      } catch (error) {
-        if (!(error instanceof ArenaFullError)) throw error;
-      }
-    } else if (step.kind === "free" && frame.length > 0) {
-      arena.free(frame.splice(step.which % frame.length, 1)[0] as ArenaBlock);
-    }
-    check(frames.flat());
-  }
-  while (frames.length > 1) {
-    frames.pop();
-    arena.pop(scopes[frames.length] as Scope);
-  }
-  for (const block of (frames[0] as ArenaBlock[]).reverse()) arena.free(block);
-}
+import { Arena, ArenaFullError, alignUp, type TraceEvent } from "../../src/runtime/arena.js";
+import { runProgram, scopeProgram } from "../support/programs.js";
 
 describe("arena", () => {
   test("random scope programs never overlap, never leave a slab, never leak", () => {
     fc.assert(
       fc.property(
-        steps,
+        scopeProgram,
         fc.array(fc.integer({ min: 1, max: 20_000 }), { minLength: 1, maxLength: 4 }),
         (program, slabs) => {
           const arena = new Arena({ slabs, alignment: 256 });
@@ -85,7 +33,7 @@ describe("arena", () => {
 
   test("the trace tells the top after every change and its highest value is the peak", () => {
     fc.assert(
-      fc.property(steps, (program) => {
+      fc.property(scopeProgram, (program) => {
         const events: TraceEvent[] = [];
         const arena = new Arena({ slabs: [1e6], onEvent: (event) => events.push(event) });
         runProgram(arena, program, () => {
@@ -93,6 +41,31 @@ describe("arena", () => {
         });
         expect(events.reduce((most, event) => Math.max(most, event.top), 0)).toBe(arena.peak);
       }),
+    );
+  });
+
+  test("places are exact for all sizes and alignments", () => {
+    const size = fc.oneof(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 2 ** 31, max: 2 ** 46 }));
+    fc.assert(
+      fc.property(
+        fc.array(size, { minLength: 1, maxLength: 40 }),
+        fc.integer({ min: 0, max: 33 }),
+        (sizes, power) => {
+          const arena = new Arena({ slabs: [2 ** 52], alignment: 2 ** power });
+          const unit = 1n << BigInt(power);
+          let end = 0n;
+          const blocks = sizes.map((bytes, n) => {
+            const block = arena.alloc(`block ${n}`, bytes);
+            expect(BigInt(block.offset)).toBe(end);
+            end = ((end + BigInt(bytes) + unit - 1n) / unit) * unit;
+            expect(BigInt(arena.top)).toBe(end);
+            return block;
+          });
+          expect(BigInt(arena.peak)).toBe(end);
+          for (const block of blocks) arena.free(block);
+          expect(arena.top).toBe(0);
+        },
+      ),
     );
   });
 
@@ -124,6 +97,11 @@ describe("arena", () => {
     expect(() => arena.pop("global")).toThrow(/out of order/);
     expect(() => arena.push("iteration")).toThrow(/cannot open inside iteration/);
     const block = arena.alloc("slices", 100);
+    const other = new Arena({ slabs: [4096] });
+    other.alloc("unrelated", 1);
+    const twin = other.alloc("twin", 1);
+    expect(twin.id).toBe(block.id);
+    expect(() => arena.free(twin)).toThrow(/twin \(global\) is not held/);
     arena.free(block);
     expect(() => arena.free(block)).toThrow(/not held/);
     arena.push("orientation");

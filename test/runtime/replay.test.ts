@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Arena } from "../../src/runtime/arena.js";
 import { replayFirstFit, replayStack } from "../../src/runtime/replay.js";
 import { parseTrace, TraceRecorder, toChromeTrace } from "../../src/runtime/trace.js";
+import { runProgram, scopeProgram } from "../support/programs.js";
 import { asked, largest, publishedFailure, total, traceOf, wall } from "../support/traces.js";
 
 describe("replay", () => {
@@ -57,6 +59,23 @@ describe("replay", () => {
       arena.alloc("whole", 512 * 3);
     });
     expect(replayFirstFit(trace, 512 * 3).failure).toBeUndefined();
+  });
+});
+
+describe("both policies", () => {
+  // In an order that an arena accepts, all blocks that the stack holds end at or below its top. By induction first fit holds each
+  // at or below its place in the stack, so what is above the stack's top is one hole, and first fit never goes higher.
+  test("first fit never needs more than the stack on the trace of an arena", () => {
+    fc.assert(
+      fc.property(scopeProgram, (program) => {
+        const trace = traceOf((arena) => runProgram(arena, program, () => {}), 64);
+        const [list, stack] = [replayFirstFit(trace, 1e6), replayStack(trace, 1e6)];
+        expect(list.peak).toBeLessThanOrEqual(stack.peak);
+        const capacity = Math.max(1, stack.peak);
+        expect(replayStack(trace, capacity).failure).toBeUndefined();
+        expect(replayFirstFit(trace, capacity).failure).toBeUndefined();
+      }),
+    );
   });
 });
 
