@@ -37,7 +37,8 @@ const operations = {
 /** What an adapter is called, and whether it runs on the processor. */
 export function describeAdapter(adapter: GPUAdapter): { device: string; software: boolean } {
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
-  const name = description || [vendor, architecture, device].filter(Boolean).join(" ") || "unnamed adapter";
+  const model = device || [vendor, architecture].filter(Boolean).join(" ");
+  const name = [...new Set([model, description])].filter(Boolean).join(", ") || "unnamed adapter";
   return {
     device: name,
     software: isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|basic render/i.test(name),
