@@ -3,6 +3,7 @@ import type { Runtime } from "../../src/runtime/contract.js";
 import { openReference } from "../../src/runtime/reference/index.js";
 import { webGpuTolerances } from "../../src/runtime/tolerances.js";
 import { compareCase, contractCases, runCase } from "../../src/runtime/verify/index.js";
+import { loadShaderFile } from "../../src/runtime/webgpu/node.js";
 import { describeWebGpu, openTestGpu } from "../support/webgpu.js";
 
 const seed = Number(process.env.CRYOTILE_SEED ?? Date.now() % 2 ** 31);
@@ -53,5 +54,33 @@ describeWebGpu("webgpu repeats itself", () => {
     }
     expect(runs[0].length).toBeGreaterThan(20);
     expect(runs[0]).toEqual(runs[1]);
+  });
+});
+
+describeWebGpu("the suite itself", () => {
+  it("fails where a kernel is wrong, and where one leaves something unwritten", async () => {
+    const reference = openReference();
+    for (const [operation, kernel, right, wrong] of [
+      ["packPixels", "pack_pixels.wgsl", "& 1) != 0", "& 1) == 0"],
+      ["diff2Coarse", "diff2_direct.wgsl", "sums[0].x - sums[0].y", "sums[0].x - sums[0].x"],
+      ["cropMap", "crop_map.wgsl", "id >= p.count", "id + 1u >= p.count"],
+      ["compactWeights", "compact_write.wgsl", "group < p.capacity", "group + 1u < p.capacity"],
+    ] as const) {
+      const gpu = await openTestGpu({
+        loadShader: async (path) => {
+          const source = await loadShaderFile(path);
+          if (path === kernel) expect(source).toContain(right);
+          return path === kernel ? source.replace(right, wrong) : source;
+        },
+      });
+      const own = cases.filter((test) => test.operation === operation);
+      const rows = [];
+      for (const test of own) rows.push(await compareCase(test, reference, gpu, webGpuTolerances));
+      await gpu.close();
+      expect(
+        rows.some(({ ok }) => !ok),
+        operation,
+      ).toBe(true);
+    }
   });
 });

@@ -1,0 +1,422 @@
+import type { ArenaBlock } from "./arena.js";
+
+// What the operations of the contract take: buffers, sizes and layouts. Their meaning is told where the operation is.
+
+/** What decides the bytes of a job on a runtime; known without a device. */
+export interface RuntimeLayout {
+  /** Bytes of one element of each kind. */
+  readonly elementBytes: Readonly<Record<BufferKind, number>>;
+  /** Every buffer starts at a multiple of this. */
+  readonly alignment: number;
+  /** What `makeFft` allocates, in order. */
+  fftBuffers(shape: readonly number[], batch: number): readonly BufferDeclaration[];
+}
+
+export interface BufferDeclaration {
+  readonly kind: BufferKind;
+  readonly name: string;
+  /** Elements: a complex number counts once. */
+  readonly length: number;
+}
+
+export type BufferKind = "real" | "complex" | "index" | "accumulator";
+
+export interface DeviceBuffer extends BufferDeclaration {
+  readonly block: ArenaBlock;
+}
+
+/** Half-transform pixels in use of a `size` x `size` image: `xy_k` = x | (y & 0xffff) << 16. Made by `makePixels`. */
+export interface PixelSet {
+  readonly size: number;
+  readonly count: number;
+  readonly xy_k: DeviceBuffer;
+}
+
+/**
+ * Phases exp(-2 pi i (x dx + y dy) / box) of translations as products of two tables, one behind the other: [t][x], x = 0 .. size / 2, and
+ * [t][y], y = 1 - size / 2 .. size / 2, for pixel sets of exactly `size`. Made by `makePhases`.
+ */
+export interface Phases {
+  readonly count: number;
+  readonly table: DeviceBuffer;
+}
+
+/** A centred half array: x = 0 .. radius, y and z = -radius .. radius, elements inside r <= round(padding x maxShell). */
+export interface CentredGeometry {
+  readonly radius: number;
+  readonly padding: number;
+  readonly maxShell: number;
+}
+export interface CentredArray extends CentredGeometry {
+  readonly data: DeviceBuffer;
+}
+
+export type HalfLayout =
+  | { readonly kind: "fft"; readonly shape: readonly number[] }
+  | { readonly kind: "centred"; readonly radius: number; readonly padding: number; readonly limit: number };
+
+export interface Fft {
+  readonly shape: readonly number[];
+  readonly batch: number;
+  readonly buffers: readonly DeviceBuffer[];
+}
+
+/** Particles as the expectation step sees them. */
+export interface ParticleBatch {
+  readonly count: number;
+  readonly pixels: PixelSet;
+  /** Masked, phase origin at the centre. */
+  readonly images_ik: DeviceBuffer;
+  /** Times the intensity scale of the particle's group. */
+  readonly ctf_ik: DeviceBuffer;
+  /** 1 / sigma2 of the noise; 0 where a pixel does not count. */
+  readonly weights_ik: DeviceBuffer;
+}
+
+/** `direct`: one particle at a time; `tiled`: Zhang et al. 2018, formula 5.2; `gemm`: two matrix products. */
+export type CoarseStrategy = "direct" | "tiled" | "gemm";
+export const coarseStrategies: readonly CoarseStrategy[] = ["direct", "tiled", "gemm"];
+
+export interface CoarsePass {
+  readonly batch: ParticleBatch;
+  readonly slices_ok: DeviceBuffer;
+  readonly orientations: number;
+  readonly phases: Phases;
+  readonly scratch: DeviceBuffer;
+}
+
+export interface FinePass {
+  readonly batch: ParticleBatch;
+  readonly projector: CentredArray;
+  /** Inverse orientations of all children: parent-major, `rotations` a parent. */
+  readonly matrices: DeviceBuffer;
+  readonly rotations: number;
+  /** Phases of all child translations: parent-major, `shifts` a parent. */
+  readonly phases: Phases;
+  readonly shifts: number;
+  /** `fineScratch` or `sumsScratch` numbers. */
+  readonly scratch: DeviceBuffer;
+}
+
+/** Every sample of every particle: values_iot. */
+export interface DenseSamples {
+  readonly layout: "dense";
+  readonly particles: number;
+  readonly orientations: number;
+  readonly translations: number;
+  readonly values: DeviceBuffer;
+}
+
+/** Groups of `children` values, as `CompressedWeights`. The coarse sample of a group is firstSample / children. */
+export interface CompressedSamples {
+  readonly layout: "compressed";
+  readonly particles: number;
+  readonly orientations: number;
+  readonly translations: number;
+  readonly children: number;
+  /** Groups that the buffers hold. */
+  readonly capacity: number;
+  /** Groups in use, as read back from `start_i`. */
+  readonly groups: number;
+  readonly start_i: DeviceBuffer;
+  readonly firstSample_g: DeviceBuffer;
+  readonly values: DeviceBuffer;
+}
+export type Samples = DenseSamples | CompressedSamples;
+
+/** Consecutive groups of one particle and parent orientation. */
+export interface Runs {
+  readonly capacity: number;
+  readonly runStart_i: DeviceBuffer;
+  /** First group of each run; one more entry at the end. */
+  readonly runGroup_r: DeviceBuffer;
+}
+
+/** Natural logarithms; `logZero` forbids a sample. One row of orientations for all particles, or one each. */
+export interface LogPriors {
+  readonly orientation_o: DeviceBuffer;
+  readonly perParticle: boolean;
+  readonly translation_it: DeviceBuffer;
+}
+export const logZero = -1e30;
+
+export interface WeightedSums extends FinePass {
+  readonly samples: CompressedSamples;
+  readonly runs: Runs;
+  readonly firstRun: number;
+  readonly runCount: number;
+  /** Images without mask, and noise weights with the origin. */
+  readonly unmasked_ik: DeviceBuffer;
+  readonly sumWeights_ik: DeviceBuffer;
+  readonly terms_ik: DeviceBuffer;
+  readonly numerator_vk: DeviceBuffer;
+  readonly weight_vk: DeviceBuffer;
+  readonly total_v: DeviceBuffer;
+  readonly orientation_v: DeviceBuffer;
+}
+
+// Arguments of operations, in the order of the contract.
+
+export interface ShiftImages {
+  readonly images: DeviceBuffer;
+  readonly out: DeviceBuffer;
+  readonly shift_i2: DeviceBuffer;
+  readonly factor_i: DeviceBuffer;
+  readonly box: number;
+  readonly count: number;
+}
+
+export interface SoftMask {
+  readonly values: DeviceBuffer;
+  readonly shape: readonly number[];
+  readonly count: number;
+  readonly radius: number;
+  readonly width: number;
+  readonly noise?: DeviceBuffer;
+  readonly scratch: DeviceBuffer;
+}
+
+export interface ShellPower {
+  readonly spectra: DeviceBuffer;
+  readonly box: number;
+  readonly count: number;
+  readonly friedel: "once" | "twice";
+  readonly power_is: DeviceBuffer;
+}
+
+export interface PackPixels {
+  readonly spectra: DeviceBuffer;
+  readonly box: number;
+  readonly count: number;
+  readonly pixels: PixelSet;
+  readonly packed_ik: DeviceBuffer;
+}
+
+export interface Ctf {
+  readonly parameters: DeviceBuffer;
+  readonly count: number;
+  readonly pixels: PixelSet;
+  readonly ctf_ik: DeviceBuffer;
+}
+
+export interface SpreadShells {
+  readonly table_gs: DeviceBuffer;
+  readonly shells: number;
+  readonly group_i: DeviceBuffer;
+  readonly count: number;
+  readonly pixels: PixelSet;
+  readonly zeroOrigin: boolean;
+  readonly out_ik: DeviceBuffer;
+}
+
+export interface PadMap {
+  readonly map: DeviceBuffer;
+  readonly box: number;
+  readonly padded: DeviceBuffer;
+  readonly paddedBox: number;
+  readonly correct: boolean;
+}
+
+export interface MakeProjector {
+  readonly spectrum: DeviceBuffer;
+  readonly paddedBox: number;
+  readonly scale: number;
+  readonly projector: CentredArray;
+}
+
+export interface ProjectSlices {
+  readonly projector: CentredArray;
+  readonly matrices: DeviceBuffer;
+  readonly count: number;
+  readonly pixels: PixelSet;
+  readonly slices_ok: DeviceBuffer;
+}
+
+export interface ImageConstants {
+  readonly batch: ParticleBatch;
+  readonly constant_i: DeviceBuffer;
+}
+
+export interface Diff2Coarse extends CoarsePass {
+  readonly strategy: CoarseStrategy;
+  readonly diff2_iot: DeviceBuffer;
+}
+
+export interface CrossCorrelation extends CoarsePass {
+  readonly score_iot: DeviceBuffer;
+}
+
+export interface Diff2Fine extends FinePass {
+  readonly samples: CompressedSamples;
+}
+
+export interface WeightsFromDiff2 {
+  readonly samples: Samples;
+  readonly priors: LogPriors;
+  readonly logMax_i: DeviceBuffer;
+  readonly sum_i: DeviceBuffer;
+  readonly best_i: DeviceBuffer;
+}
+
+export interface SelectSignificant {
+  readonly samples: Samples;
+  readonly sum_i: DeviceBuffer;
+  readonly fraction: number;
+  readonly cap: number;
+  readonly threshold_i: DeviceBuffer;
+  readonly count_i: DeviceBuffer;
+}
+
+export interface CompactWeights {
+  readonly samples: DenseSamples;
+  readonly threshold_i: DeviceBuffer;
+  readonly compressed: CompressedSamples;
+  readonly runs: Runs;
+  readonly scratch: DeviceBuffer;
+}
+
+export interface NormaliseWeights {
+  readonly samples: CompressedSamples;
+  readonly threshold_i: DeviceBuffer;
+  readonly sum_i: DeviceBuffer;
+}
+
+export interface TranslationMoments {
+  readonly samples: CompressedSamples;
+  readonly shifts: number;
+  readonly translations_t2: DeviceBuffer;
+  readonly moments_i4: DeviceBuffer;
+}
+
+export interface Backproject {
+  readonly numerator_vk: DeviceBuffer;
+  readonly weight_vk: DeviceBuffer;
+  readonly matrices: DeviceBuffer;
+  readonly orientation_v: DeviceBuffer;
+  readonly count: number;
+  readonly pixels: PixelSet;
+  readonly accumulator: DeviceBuffer;
+  readonly geometry: CentredGeometry;
+  readonly unit: number;
+  readonly status: DeviceBuffer;
+}
+
+export interface FinishAccumulator {
+  readonly accumulator: DeviceBuffer;
+  readonly geometry: CentredGeometry;
+  readonly unit: number;
+  readonly data: DeviceBuffer;
+  readonly weight: DeviceBuffer;
+}
+
+export interface Symmetrise {
+  readonly data: DeviceBuffer;
+  readonly weight: DeviceBuffer;
+  readonly geometry: CentredGeometry;
+  readonly operators: DeviceBuffer;
+  readonly count: number;
+  readonly outData: DeviceBuffer;
+  readonly outWeight: DeviceBuffer;
+}
+
+export interface ShellStatistics {
+  readonly weight: DeviceBuffer;
+  readonly geometry: CentredGeometry;
+  readonly shells: number;
+  readonly rounding: "round" | "floor";
+  readonly threshold_s: DeviceBuffer;
+  readonly sums_s4: DeviceBuffer;
+  readonly scratch: DeviceBuffer;
+}
+
+export interface ShellProducts {
+  readonly a: DeviceBuffer;
+  readonly b: DeviceBuffer;
+  readonly layout: HalfLayout;
+  readonly shells: number;
+  readonly sums_s4: DeviceBuffer;
+  readonly scratch: DeviceBuffer;
+}
+
+export interface JoinHalves {
+  readonly data1: DeviceBuffer;
+  readonly weight1: DeviceBuffer;
+  readonly data2: DeviceBuffer;
+  readonly weight2: DeviceBuffer;
+  readonly geometry: CentredGeometry;
+  readonly limit: number;
+}
+
+export interface Downsample {
+  readonly data: DeviceBuffer;
+  readonly weight: DeviceBuffer;
+  readonly geometry: CentredGeometry;
+  readonly out: DeviceBuffer;
+  readonly outRadius: number;
+}
+
+export interface AddPrior {
+  readonly weight: DeviceBuffer;
+  readonly geometry: CentredGeometry;
+  readonly prior_s: DeviceBuffer;
+  readonly shells: number;
+  readonly minShell: number;
+  readonly norm: number;
+}
+
+export interface GriddingProduct {
+  readonly estimate: DeviceBuffer;
+  readonly weight: DeviceBuffer;
+  readonly geometry: CentredGeometry;
+  readonly grid: DeviceBuffer;
+}
+
+export interface GriddingKernel {
+  readonly values: DeviceBuffer;
+  readonly side: number;
+  readonly table: DeviceBuffer;
+  readonly scale: number;
+}
+
+export interface GriddingUpdate {
+  readonly estimate: DeviceBuffer;
+  readonly grid: DeviceBuffer;
+  readonly geometry: CentredGeometry;
+}
+
+export interface InverseWeight {
+  readonly weight: DeviceBuffer;
+  readonly geometry: CentredGeometry;
+  readonly floor_s: DeviceBuffer;
+  readonly shells: number;
+  readonly estimate: DeviceBuffer;
+}
+
+export interface InsertData {
+  readonly data: DeviceBuffer;
+  readonly estimate: DeviceBuffer;
+  readonly geometry: CentredGeometry;
+  readonly spectrum: DeviceBuffer;
+  readonly paddedBox: number;
+}
+
+export interface CropMap {
+  readonly padded: DeviceBuffer;
+  readonly paddedBox: number;
+  readonly map: DeviceBuffer;
+  readonly box: number;
+  readonly scale: number;
+}
+
+export interface CorrectGridding {
+  readonly map: DeviceBuffer;
+  readonly box: number;
+  readonly paddedBox: number;
+}
+
+export interface LowPass {
+  readonly spectrum: DeviceBuffer;
+  readonly shape: readonly number[];
+  readonly low: number;
+  readonly high: number;
+}
