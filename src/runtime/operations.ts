@@ -20,6 +20,50 @@ type MemoryMember =
 /** The members of a runtime that compute. */
 export type OperationName = Exclude<keyof Runtime, MemoryMember>;
 
+// Which file of a runtime an operation is in.
+export type ImageOperation =
+  | "forwardFft"
+  | "inverseFft"
+  | "shiftImages"
+  | "softMask"
+  | "shellPower"
+  | "packPixels"
+  | "ctf"
+  | "spreadShells"
+  | "lowPass";
+export type ProjectionOperation =
+  | "padMap"
+  | "makeProjector"
+  | "projectSlices"
+  | "cropMap"
+  | "correctGridding"
+  | "insertData";
+export type ExpectationOperation =
+  | "imageConstants"
+  | "diff2Coarse"
+  | "crossCorrelation"
+  | "diff2Fine"
+  | "weightedSums";
+export type WeightOperation =
+  | "weightsFromDiff2"
+  | "selectSignificant"
+  | "compactWeights"
+  | "normaliseWeights"
+  | "translationMoments";
+export type MaximisationOperation =
+  | "backproject"
+  | "finishAccumulator"
+  | "symmetrise"
+  | "shellStatistics"
+  | "shellProducts"
+  | "joinHalves"
+  | "downsample"
+  | "addPrior"
+  | "griddingProduct"
+  | "griddingKernel"
+  | "griddingUpdate"
+  | "inverseWeight";
+
 /** Implementations of operations over what a runtime keeps its buffers in. */
 export type Operations<Device, Name extends OperationName = OperationName> = {
   readonly [N in Name]: (device: Device, ...args: Parameters<Runtime[N]>) => void | Promise<void>;

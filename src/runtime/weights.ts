@@ -108,6 +108,40 @@ export function expandWeights(weights: CompressedWeights, particle: number): Flo
   return dense;
 }
 
+/** Fine weights of a batch in the smaller layout. */
+export type StoredWeights =
+  | { readonly layout: "grouped"; readonly weights: CompressedWeights }
+  | {
+      readonly layout: "dense";
+      readonly children: number;
+      readonly samples: number;
+      /** Particle-major; samples that were not kept are 0. */
+      readonly values_is: Float32Array | Float64Array;
+    };
+
+/** Keep the groups of dense weights that `kept_i` names, in the layout that takes fewer bytes. Arguments as `compressWeights`. */
+export function storeWeights(
+  dense_is: Float32Array | Float64Array,
+  samples: number,
+  children: number,
+  kept_i: readonly Uint32Array[],
+): StoredWeights {
+  const weights = compressWeights(dense_is, samples, children, kept_i);
+  const valueBytes = dense_is.BYTES_PER_ELEMENT as WeightBytes;
+  const parents = (samples / children) * kept_i.length;
+  if (smallerLayout(weights.firstSample_g.length, parents, children, valueBytes) === "grouped")
+    return { layout: "grouped", weights };
+  const values_is = dense_is.slice().fill(0);
+  for (let i = 0; i < kept_i.length; i++) values_is.set(expandWeights(weights, i), i * samples);
+  return { layout: "dense", children, samples, values_is };
+}
+
+/** The dense form of one particle's stored weights. */
+export function storedParticle(stored: StoredWeights, particle: number): Float32Array | Float64Array {
+  if (stored.layout === "grouped") return expandWeights(stored.weights, particle);
+  return stored.values_is.subarray(particle * stored.samples, (particle + 1) * stored.samples);
+}
+
 /** The first broken rule of the index, or undefined. */
 export function indexFault({
   children,

@@ -7,6 +7,8 @@ import {
   groupedBytes,
   pairBytes,
   smallerLayout,
+  storedParticle,
+  storeWeights,
   weightsFault,
 } from "../../src/runtime/weights.js";
 
@@ -71,5 +73,43 @@ describe("compressed weights", () => {
     expect(weightsFault({ ...good, firstSample_g: Uint32Array.of(32, 0) })).toMatch(/not after/);
     expect(weightsFault({ ...good, start_i: Uint32Array.of(0, 1) })).toMatch(/last start/);
     expect(weightsFault({ ...good, values_gs: new Float32Array(63) })).toMatch(/number of values/);
+  });
+
+  test("the smaller layout is stored, and either gives the kept weights back", () => {
+    const layouts = new Set<string>();
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 12 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })),
+        (particles, parents, share, numbers) => {
+          const children = 8;
+          const samples = parents * children;
+          const next = () => numbers.next().value as number;
+          const dense = Float32Array.from({ length: particles * samples }, next);
+          const kept = Array.from({ length: particles }, () =>
+            Uint32Array.from([...Array(parents).keys()].filter(() => share > 0.9 || next() < share)),
+          );
+          const stored = storeWeights(dense, samples, children, kept);
+          layouts.add(stored.layout);
+          const groups = kept.reduce((sum, list) => sum + list.length, 0);
+          const bytes =
+            stored.layout === "dense"
+              ? stored.values_is.byteLength
+              : stored.weights.values_gs.byteLength + stored.weights.firstSample_g.byteLength;
+          expect(bytes).toBe(
+            Math.min(denseBytes(particles * parents, children, 4), groupedBytes(groups, children, 4)),
+          );
+          for (let i = 0; i < particles; i++) {
+            const wanted = dense
+              .subarray(i * samples, (i + 1) * samples)
+              .map((weight, sample) => (kept[i].includes(Math.floor(sample / children)) ? weight : 0));
+            expect(Array.from(storedParticle(stored, i))).toEqual(Array.from(wanted));
+          }
+        },
+      ),
+    );
+    expect(layouts).toEqual(new Set(["dense", "grouped"]));
   });
 });

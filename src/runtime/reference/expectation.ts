@@ -1,5 +1,5 @@
 import type { CoarsePass, FinePass, ParticleBatch, Phases } from "../contract.js";
-import type { Operations } from "../operations.js";
+import type { ExpectationOperation, Operations } from "../operations.js";
 import { pixelX, pixelY } from "../tables.js";
 import type { HostMemory } from "./memory.js";
 import { sliceValue } from "./projection.js";
@@ -120,10 +120,7 @@ function modelImage(
   }
 }
 
-export const expectationOperations: Operations<
-  HostMemory,
-  "imageConstants" | "diff2Coarse" | "crossCorrelation" | "diff2Fine" | "weightedSums"
-> = {
+export const expectationOperations: Operations<HostMemory, ExpectationOperation> = {
   imageConstants(memory, { batch, constant_i }) {
     const K = batch.pixels.count;
     const images = memory.real(batch.images_ik);

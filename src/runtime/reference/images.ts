@@ -1,25 +1,14 @@
 import { halfColumns, inverseRealFft, realFft } from "../../geometry/fft.js";
 import { frequency, isUnique, shellOf } from "../../geometry/fourier.js";
 import { maskOutside } from "../../geometry/mask.js";
-import type { Operations } from "../operations.js";
+import type { ImageOperation, Operations } from "../operations.js";
 import { ctfFlags, ctfLength, pixelX, pixelY } from "../tables.js";
 import type { HostMemory } from "./memory.js";
 
 const volume = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1);
 const smallestCtf = 1e-8;
 
-export const imageOperations: Operations<
-  HostMemory,
-  | "forwardFft"
-  | "inverseFft"
-  | "shiftImages"
-  | "softMask"
-  | "shellPower"
-  | "packPixels"
-  | "ctf"
-  | "spreadShells"
-  | "lowPass"
-> = {
+export const imageOperations: Operations<HostMemory, ImageOperation> = {
   forwardFft(memory, { shape, batch }, values, spectra) {
     const from = memory.real(values);
     const to = memory.real(spectra);

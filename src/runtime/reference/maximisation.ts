@@ -2,7 +2,7 @@ import { halfColumns } from "../../geometry/fft.js";
 import { frequency, isUnique, shellOf } from "../../geometry/fourier.js";
 import { round } from "../../geometry/rounding.js";
 import type { HalfLayout } from "../contract.js";
-import type { Operations } from "../operations.js";
+import type { MaximisationOperation, Operations } from "../operations.js";
 import { centredLength, edgeSlack, pixelX, pixelY, sphereLimit } from "../tables.js";
 import type { HostMemory } from "./memory.js";
 import { forEachCorner, forEachElement, slicePoint } from "./projection.js";
@@ -30,21 +30,7 @@ function forEachShell(layout: HalfLayout, visit: (index: number, shell: number) 
       visit(index, shellOf(x, frequency(row % n, n), frequency(Math.floor(row / n), n)));
 }
 
-export const maximisationOperations: Operations<
-  HostMemory,
-  | "backproject"
-  | "finishAccumulator"
-  | "symmetrise"
-  | "shellStatistics"
-  | "shellProducts"
-  | "joinHalves"
-  | "downsample"
-  | "addPrior"
-  | "griddingProduct"
-  | "griddingKernel"
-  | "griddingUpdate"
-  | "inverseWeight"
-> = {
+export const maximisationOperations: Operations<HostMemory, MaximisationOperation> = {
   backproject(
     memory,
     { numerator_vk, weight_vk, matrices, orientation_v, count, pixels, accumulator, geometry },

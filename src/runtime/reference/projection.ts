@@ -1,6 +1,6 @@
 import { halfColumns } from "../../geometry/fft.js";
 import type { CentredGeometry } from "../contract.js";
-import type { Operations } from "../operations.js";
+import type { Operations, ProjectionOperation } from "../operations.js";
 import { pixelX, pixelY, sphereLimit } from "../tables.js";
 import type { HostMemory } from "./memory.js";
 
@@ -76,10 +76,7 @@ export function forEachElement(
       for (let x = 0; x <= radius; x++) visit(index++, x, y, z, x * x + y * y + z * z);
 }
 
-export const projectionOperations: Operations<
-  HostMemory,
-  "padMap" | "makeProjector" | "projectSlices" | "cropMap" | "correctGridding" | "insertData"
-> = {
+export const projectionOperations: Operations<HostMemory, ProjectionOperation> = {
   padMap(memory, { map, box, padded, paddedBox, correct }) {
     const from = memory.real(map);
     const to = memory.real(padded);

@@ -1,5 +1,5 @@
 import { type LogPriors, logZero, type Samples } from "../contract.js";
-import type { Operations } from "../operations.js";
+import type { Operations, WeightOperation } from "../operations.js";
 import type { HostMemory } from "./memory.js";
 
 /** Where the samples of a particle are, and the coarse sample of each. */
@@ -39,10 +39,7 @@ function logPrior(
   return orientation <= logZero || translation <= logZero ? logZero : orientation + translation;
 }
 
-export const weightOperations: Operations<
-  HostMemory,
-  "weightsFromDiff2" | "selectSignificant" | "compactWeights" | "normaliseWeights" | "translationMoments"
-> = {
+export const weightOperations: Operations<HostMemory, WeightOperation> = {
   weightsFromDiff2(memory, { samples, priors, logMax_i, sum_i, best_i }) {
     const values = memory.real(samples.values);
     for (let i = 0; i < samples.particles; i++) {

@@ -1,5 +1,5 @@
 import type { CoarsePass, DeviceBuffer, FinePass, ParticleBatch, Phases } from "../contract.js";
-import type { Operations } from "../operations.js";
+import type { ExpectationOperation, Operations } from "../operations.js";
 import { coarseParts, sumsParts } from "../tables.js";
 import type { GpuDevice } from "./device.js";
 import { split, threads } from "./launch.js";
@@ -149,10 +149,7 @@ async function direct(gpu: GpuDevice, pass: CoarsePass, result: DeviceBuffer): P
 
 const fineShape = ({ batch }: FinePass) => ({ particles: batch.count, pixels: batch.pixels.count });
 
-export const expectationOperations: Operations<
-  GpuDevice,
-  "imageConstants" | "diff2Coarse" | "crossCorrelation" | "diff2Fine" | "weightedSums"
-> = {
+export const expectationOperations: Operations<GpuDevice, ExpectationOperation> = {
   imageConstants: (gpu, { batch, constant_i }) => imageConstants(gpu, batch, constant_i, false),
 
   async diff2Coarse(gpu, pass) {

@@ -258,19 +258,23 @@ export function copyWords(
   });
 }
 
+/** Sizes of a plan's rows, and the plan of the complex rows that stand for them. */
+function rowsOf(plan: Fft) {
+  const fft = plan as GpuFft;
+  const { shape, batch } = fft;
+  const n = shape[shape.length - 1];
+  const length = rowLength(n);
+  const axis = fft.planned.axes.get(length) as AxisPlan;
+  return { fft, shape, n, columns: columnsOf(n), rows: (batch * product(shape)) / n, length, axis };
+}
+
 export async function forwardFft(
   gpu: GpuDevice,
   plan: Fft,
   values: DeviceBuffer,
   spectra: DeviceBuffer,
 ): Promise<void> {
-  const fft = plan as GpuFft;
-  const { shape, batch } = fft;
-  const n = shape[shape.length - 1];
-  const columns = columnsOf(n);
-  const rows = (batch * product(shape)) / n;
-  const length = rowLength(n);
-  const axis = fft.planned.axes.get(length) as AxisPlan;
+  const { fft, shape, n, columns, rows, length, axis } = rowsOf(plan);
   let complexRows = values;
   if (n % 2 === 1) {
     [complexRows] = fft.scratch;
@@ -301,14 +305,8 @@ export async function inverseFft(
   spectra: DeviceBuffer,
   values: DeviceBuffer,
 ): Promise<void> {
-  const fft = plan as GpuFft;
-  const { shape, batch } = fft;
-  const n = shape[shape.length - 1];
-  const columns = columnsOf(n);
-  const rows = (batch * product(shape)) / n;
-  const length = rowLength(n);
+  const { fft, n, columns, rows, length, axis } = rowsOf(plan);
   await outerAxes(gpu, fft, spectra, columns, rows * columns, true);
-  const axis = fft.planned.axes.get(length) as AxisPlan;
   const [first] = fft.scratch;
   await threads(
     gpu,

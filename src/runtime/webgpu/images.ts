@@ -1,4 +1,4 @@
-import type { Operations } from "../operations.js";
+import type { ImageOperation, Operations } from "../operations.js";
 import { maskPart } from "../tables.js";
 import type { GpuDevice } from "./device.js";
 import { forwardFft, inverseFft } from "./fft.js";
@@ -6,18 +6,7 @@ import { threads } from "./launch.js";
 
 const volume = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1);
 
-export const imageOperations: Operations<
-  GpuDevice,
-  | "forwardFft"
-  | "inverseFft"
-  | "shiftImages"
-  | "softMask"
-  | "shellPower"
-  | "packPixels"
-  | "ctf"
-  | "spreadShells"
-  | "lowPass"
-> = {
+export const imageOperations: Operations<GpuDevice, ImageOperation> = {
   forwardFft,
   inverseFft,
 

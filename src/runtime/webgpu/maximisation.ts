@@ -1,5 +1,5 @@
 import type { CentredGeometry, DeviceBuffer } from "../contract.js";
-import type { Operations } from "../operations.js";
+import type { MaximisationOperation, Operations } from "../operations.js";
 import { centredLength, centredPlanes, edgeSlack, sphereLimit } from "../tables.js";
 import type { GpuDevice } from "./device.js";
 import { threads } from "./launch.js";
@@ -25,21 +25,7 @@ function reduceShells(
   });
 }
 
-export const maximisationOperations: Operations<
-  GpuDevice,
-  | "backproject"
-  | "finishAccumulator"
-  | "symmetrise"
-  | "shellStatistics"
-  | "shellProducts"
-  | "joinHalves"
-  | "downsample"
-  | "addPrior"
-  | "griddingProduct"
-  | "griddingKernel"
-  | "griddingUpdate"
-  | "inverseWeight"
-> = {
+export const maximisationOperations: Operations<GpuDevice, MaximisationOperation> = {
   backproject: (
     gpu,
     { numerator_vk, weight_vk, matrices, orientation_v, count, pixels, accumulator, geometry, unit, status },

@@ -1,5 +1,5 @@
 import type { CentredArray, DeviceBuffer, PixelSet } from "../contract.js";
-import type { Operations } from "../operations.js";
+import type { Operations, ProjectionOperation } from "../operations.js";
 import { centredLength, sphereLimit } from "../tables.js";
 import type { GpuDevice } from "./device.js";
 import { threads } from "./launch.js";
@@ -30,10 +30,7 @@ export function projectSlices(
   );
 }
 
-export const projectionOperations: Operations<
-  GpuDevice,
-  "padMap" | "makeProjector" | "projectSlices" | "cropMap" | "correctGridding" | "insertData"
-> = {
+export const projectionOperations: Operations<GpuDevice, ProjectionOperation> = {
   padMap: (gpu, { map, box, padded, paddedBox, correct }) =>
     threads(
       gpu,

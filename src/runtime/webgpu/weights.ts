@@ -1,5 +1,5 @@
 import type { DeviceBuffer, Samples } from "../contract.js";
-import type { Operations } from "../operations.js";
+import type { Operations, WeightOperation } from "../operations.js";
 import { scanBlock } from "../tables.js";
 import type { GpuDevice } from "./device.js";
 import { threads } from "./launch.js";
@@ -22,10 +22,7 @@ function segments(samples: Samples): {
   };
 }
 
-export const weightOperations: Operations<
-  GpuDevice,
-  "weightsFromDiff2" | "selectSignificant" | "compactWeights" | "normaliseWeights" | "translationMoments"
-> = {
+export const weightOperations: Operations<GpuDevice, WeightOperation> = {
   weightsFromDiff2(gpu, { samples, priors, logMax_i, sum_i, best_i }) {
     const { params, starts, cost } = segments(samples);
     return gpu.run("weights", {
