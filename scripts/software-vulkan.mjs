@@ -1,10 +1,10 @@
-// A software Vulkan driver (Mesa's lavapipe) for machines without a GPU, in node_modules/.software-vulkan: nothing of the system
+// A software Vulkan driver (Mesa's lavapipe) for machines without a GPU, in build/software-vulkan: nothing of the system
 // changes. Dawn refuses the lavapipe of Debian 12 itself (22.3), so its backport (25.0) is unpacked there instead.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-const folder = resolve(import.meta.dirname, "..", "node_modules", ".software-vulkan");
+const folder = resolve(import.meta.dirname, "..", "build", "software-vulkan");
 const manifest = join(folder, "lavapipe.json");
 
 const run = (command, args, options = {}) =>
