@@ -68,9 +68,11 @@ async function timeStrategies(
   await runtime.projectSlices({
     projector: {
       ...geometry,
+      classes: 1,
       data: upload("complex", "projector", random.normals(2 * centredLength(geometry))),
     },
     matrices: upload("real", "matrices", random.rotations(orientations)),
+    rows: orientations,
     count: orientations,
     pixels,
     slices_ok: slices,

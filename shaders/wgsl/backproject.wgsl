@@ -6,7 +6,7 @@
 //#include common/slice_point.wgsl
 struct Params {
   first_group: u32, end_group: u32,
-  count: u32, pixels: u32, radius: u32, padding: f32, limit: f32, per_unit: f32,
+  count: u32, pixels: u32, radius: u32, rows_a_class: u32, class_length: u32, padding: f32, limit: f32, per_unit: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> numerator: array<vec2f>;
@@ -47,13 +47,15 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
   let share = weight[id];
   if ((bitcast<u32>(share) & 0x7f800000u) == 0x7f800000u) { atomicMax(&status[0], 1u); }
   if (!(share > 0.0)) { return; }
-  var q = slice_point(orientation[id / p.pixels], f32(x), f32(y), p.padding);
+  let row = orientation[id / p.pixels];
+  var q = slice_point(row % p.rows_a_class, f32(x), f32(y), p.padding);
   if (dot(q, q) > p.limit) { return; }
   var value = numerator[id];
   if (q.x < 0.0) {
     q = -q;
     value.y = -value.y;
   }
+  let first = (row / p.rows_a_class) * p.class_length;
   let radius = i32(p.radius);
   let base = clamp(vec3i(floor(q)), vec3i(0, -radius, -radius), vec3i(radius - 1));
   let f = q - vec3f(base);
@@ -62,7 +64,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
     let part = select(1.0 - f, f, step == vec3u(1u));
     let factor = part.x * part.y * part.z;
     if (factor == 0.0) { continue; }
-    let at = 6u * centred_index(radius, base + vec3i(step));
+    let at = 6u * (first + centred_index(radius, base + vec3i(step)));
     add_fixed(at, factor * value.x);
     add_fixed(at + 2u, factor * value.y);
     add_fixed(at + 4u, factor * share);

@@ -1,7 +1,7 @@
 // Numbers of an accumulator, with the Friedel mates of the plane x = 0 added to each other.
 //#include common/groups.wgsl
 //#include common/centred.wgsl
-struct Params { first_group: u32, end_group: u32, count: u32, radius: u32, unit: f32 }
+struct Params { first_group: u32, end_group: u32, count: u32, radius: u32, first: u32, unit: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> accumulator: array<u32>;
 @group(0) @binding(2) var<storage, read_write> data: array<vec2f>;
@@ -17,7 +17,7 @@ fn number(low: u32, high: u32) -> f32 {
 }
 
 fn element(at: u32) -> vec3f {
-  let a = 6u * at;
+  let a = 6u * (p.first + at);
   return vec3f(
     number(accumulator[a], accumulator[a + 1u]),
     number(accumulator[a + 2u], accumulator[a + 3u]),

@@ -1,7 +1,7 @@
 // The centred half array of a padded half transform: elements with r^2 <= limit, times scale (-1)^(x + y + z).
 //#include common/groups.wgsl
 //#include common/centred.wgsl
-struct Params { first_group: u32, end_group: u32, count: u32, radius: u32, padded_box: u32, limit: u32, scale: f32 }
+struct Params { first_group: u32, end_group: u32, count: u32, radius: u32, padded_box: u32, limit: u32, at: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> spectrum: array<vec2f>;
 @group(0) @binding(2) var<storage, read_write> projector: array<vec2f>;
@@ -18,5 +18,5 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
     value = p.scale * spectrum[(row.z * p.padded_box + row.y) * columns + row.x];
     if (((q.x + q.y + q.z) & 1) != 0) { value = -value; }
   }
-  projector[id] = value;
+  projector[p.at + id] = value;
 }

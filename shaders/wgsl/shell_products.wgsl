@@ -3,7 +3,7 @@
 //#include common/groups.wgsl
 //#include common/pixels.wgsl
 //#include common/centred.wgsl
-struct Params { first_group: u32, end_group: u32, n: u32, planes: u32, radius: u32, limit: u32, shells: u32, padding: f32 }
+struct Params { first_group: u32, end_group: u32, n: u32, planes: u32, radius: u32, limit: u32, shells: u32, first: u32, padding: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> a: array<vec2f>;
 @group(0) @binding(2) var<storage, read_write> b: array<vec2f>;
@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
         let s = padded_shell(r2, p.padding);
         if (s > shell || (centred && r2 > p.limit)) { break; }
         if (s < shell) { continue; }
-        let at = (plane * side + row) * columns + x;
+        let at = p.first + (plane * side + row) * columns + x;
         sum += vec4f(dot(a[at], b[at]), dot(a[at], a[at]), dot(b[at], b[at]), 1.0);
       }
     }

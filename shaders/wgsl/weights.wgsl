@@ -1,9 +1,9 @@
-// Scores to weights, in place: exp(L - max L), L = log priors - score; not finite or forbidden: 0. One workgroup a particle; every sum in
+// Scores to weights, in place: exp(L - max L), L = log priors - scale x score; not finite or forbidden: 0. One workgroup a particle; every sum in
 // one order. Dense samples: `segment` values a particle; compressed: groups starts[i] .. starts[i + 1] of `children`.
 //#include common/groups.wgsl
 struct Params {
   first_group: u32, end_group: u32,
-  dense: u32, segment: u32, children: u32, orientations: u32, translations: u32, per_particle: u32,
+  dense: u32, segment: u32, children: u32, orientations: u32, translations: u32, per_particle: u32, scale: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> values: array<f32>;
@@ -41,7 +41,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
     let prior = prior_o[o];
     let prior_shift = prior_t[i * p.translations + coarse % p.translations];
     var value = log_zero;
-    if (is_finite(values[at]) && prior > log_zero && prior_shift > log_zero) { value = prior + prior_shift - values[at]; }
+    if (is_finite(values[at]) && prior > log_zero && prior_shift > log_zero) { value = prior + prior_shift - p.scale * values[at]; }
     values[at] = value;
     if (value > top) {
       top = value;

@@ -1,5 +1,6 @@
 import type {
   CentredArray,
+  CoarseStrategy,
   CompressedSamples,
   DenseSamples,
   DeviceBuffer,
@@ -13,6 +14,9 @@ import type {
 import { UnsupportedError } from "../runtime/errors.js";
 import { coarseScratch, compactScratch, fineScratch, sumsScratch } from "../runtime/tables.js";
 
+/** Factor of correlations: a difference in the last bit of a float32 correlation still tells weights apart. */
+const correlationScale = 2 ** 22;
+
 /** Counts that an expectation step's memory depends on. */
 export interface ExpectationCapacity {
   /** Coarse samples that the batch may keep together, and their runs (particle and orientation). */
@@ -25,15 +29,18 @@ export interface ExpectationCapacity {
 /** The model of an iteration, in buffers of that scope. */
 export interface ExpectationModel {
   readonly projector: CentredArray;
-  /** Slices of the coarse orientations at the coarse pixels. */
+  /** Slices of the coarse orientations at the coarse pixels, class-major. */
   readonly slices_ok: DeviceBuffer;
+  /** Coarse orientations of all classes. */
   readonly orientations: number;
   /** Coarse translations at the coarse size; child translations at the full size, and in pixels. */
   readonly coarsePhases: Phases;
   readonly finePhases: Phases;
   readonly childTranslations_t2: DeviceBuffer;
-  /** Inverse orientations of the children, parent-major. */
+  /** Inverse orientations of the children, parent-major, the same for every class. */
   readonly matrices: DeviceBuffer;
+  /** Rows of `matrices`: orientations of one class times rotations. */
+  readonly rows: number;
   readonly rotations: number;
   readonly shifts: number;
   /** Where views are added. */
@@ -55,6 +62,9 @@ export interface ExpectationOptions {
   /** Share of the probability that is kept (0.999) and most coarse samples of a particle. */
   readonly fraction: number;
   readonly maxSignificant: number;
+  readonly strategy: CoarseStrategy;
+  /** Normalised cross-correlation: the best sample of all takes the whole weight. */
+  readonly correlation: boolean;
 }
 
 /** What the batch leaves on the host, by particle. */
@@ -95,6 +105,7 @@ export async function expectBatch(
   const { orientations, rotations, shifts, coarsePhases } = model;
   const translations = coarsePhases.count;
   const children = rotations * shifts;
+  const scale = options.correlation ? correlationScale : 1;
   const perParticle = (name: string, kind: "real" | "index" = "real", each = 1) =>
     runtime.alloc(kind, name, particles * each);
   const statistics = {
@@ -140,6 +151,7 @@ export async function expectBatch(
   const first = await runtime.download(compressed.firstSample_g);
   const terms_ik = runtime.alloc("complex", "noise terms", particles * batch.fine.pixels.count);
   const moments_i4 = perParticle("translation moments", "real", 4);
+  if (options.correlation) runtime.upload(statistics.sum_i, new Float64Array(particles).fill(1));
   await runtime.normaliseWeights({ samples, threshold_i, sum_i: statistics.sum_i });
   await runtime.translationMoments({
     samples,
@@ -176,11 +188,13 @@ export async function expectBatch(
     const diff2_iot = runtime.alloc("real", "diff2", particles * orientations * translations);
     const scratch = runtime.alloc("real", "coarse scratch", coarseScratch(shape, orientations, translations));
     const pass = { batch: coarse, slices_ok: model.slices_ok, orientations, phases: coarsePhases, scratch };
-    await runtime.diff2Coarse({ ...pass, strategy: "gemm", diff2_iot });
+    if (options.correlation) await runtime.crossCorrelation({ ...pass, score_iot: diff2_iot });
+    else await runtime.diff2Coarse({ ...pass, strategy: options.strategy, diff2_iot });
     runtime.free(scratch);
     const dense: DenseSamples = { layout: "dense", particles, orientations, translations, values: diff2_iot };
-    await runtime.weightsFromDiff2({ samples: dense, priors: batch.priors, ...statistics });
-    const { fraction, maxSignificant } = options;
+    await runtime.weightsFromDiff2({ samples: dense, priors: batch.priors, scale, ...statistics });
+    const { fraction } = options;
+    const maxSignificant = options.correlation ? 1 : options.maxSignificant;
     await runtime.selectSignificant({
       samples: dense,
       sum_i: statistics.sum_i,
@@ -208,12 +222,25 @@ export async function expectBatch(
       "fine scratch",
       fineScratch({ particles, pixels: fine.pixels.count }),
     );
-    const pass = { batch: fine, projector: model.projector, matrices: model.matrices, rotations, shifts };
-    await runtime.diff2Fine({ ...pass, phases: model.finePhases, scratch, samples });
+    const pass = {
+      batch: fine,
+      projector: model.projector,
+      matrices: model.matrices,
+      rows: model.rows,
+      rotations,
+      shifts,
+    };
+    await runtime.diff2Fine({
+      ...pass,
+      phases: model.finePhases,
+      scratch,
+      samples,
+      correlation: options.correlation,
+    });
     runtime.free(scratch);
     await runtime.imageConstants({ batch: fine, constant_i });
-    await runtime.weightsFromDiff2({ samples, priors: batch.priors, ...statistics });
-    const cap = Number.MAX_SAFE_INTEGER;
+    await runtime.weightsFromDiff2({ samples, priors: batch.priors, scale, ...statistics });
+    const cap = options.correlation ? 1 : Number.MAX_SAFE_INTEGER;
     await runtime.selectSignificant({
       samples,
       sum_i: statistics.sum_i,
@@ -248,6 +275,7 @@ export async function expectBatch(
           batch: fine,
           projector: model.projector,
           matrices: model.matrices,
+          rows: model.rows,
           rotations,
           shifts,
           phases: model.finePhases,
@@ -268,6 +296,7 @@ export async function expectBatch(
           numerator_vk,
           weight_vk,
           matrices: model.matrices,
+          rows: model.rows,
           orientation_v,
           count: count * rotations,
           pixels,

@@ -32,13 +32,18 @@ export function allocProjector(
   box: number,
   padding: number,
   currentSize: number,
+  classes = 1,
 ): CentredArray {
   const geometry = centredGeometry(box, paddedBoxOf(box, padding), currentSize);
-  return { ...geometry, data: runtime.alloc("complex", "projector", centredLength(geometry)) };
+  return {
+    ...geometry,
+    classes,
+    data: runtime.alloc("complex", "projector", classes * centredLength(geometry)),
+  };
 }
 
 /**
- * Transform a map into a projector; work buffers come from the scope that is open. Returns the power |F|^2 / 2 by shell of the map (tau2
+ * Transform a map into number `slot` of a projector; work buffers come from the scope that is open. Returns the power |F|^2 / 2 by shell of the map (tau2
  * where there is no FSC), shells 0 .. box / 2.
  */
 export async function fillProjector(
@@ -46,6 +51,7 @@ export async function fillProjector(
   map: DeviceBuffer,
   box: number,
   projector: CentredArray,
+  slot = 0,
 ): Promise<Float64Array> {
   const paddedBox = Math.round(projector.padding * box);
   const padded = runtime.alloc("real", "padded map", paddedBox ** 3);
@@ -53,14 +59,14 @@ export async function fillProjector(
   const fft = runtime.makeFft([paddedBox, paddedBox, paddedBox], 1);
   await runtime.padMap({ map, box, padded, paddedBox, correct: true });
   await runtime.forwardFft(fft, padded, spectrum);
-  await runtime.makeProjector({ spectrum, paddedBox, scale: projector.padding ** 3 * box, projector });
+  await runtime.makeProjector({ spectrum, paddedBox, scale: projector.padding ** 3 * box, projector, slot });
   const shells = Math.floor(box / 2) + 1;
   const sums_s4 = runtime.alloc("real", "shell sums", 4 * shells);
   const scratch = runtime.alloc("real", "shell scratch", shellScratch(centredPlanes(projector), shells));
   const copy = runtime.alloc("complex", "projector copy", projector.data.length);
   await runtime.copy(projector.data, copy);
   const { radius, padding } = projector;
-  const layout = { kind: "centred", radius, padding, limit: sphereLimit(projector) } as const;
+  const layout = { kind: "centred", slot, radius, padding, limit: sphereLimit(projector) } as const;
   await runtime.shellProducts({ a: projector.data, b: copy, layout, shells, sums_s4, scratch });
   const sums = await runtime.download(sums_s4);
   return Float64Array.from({ length: shells }, (_, s) =>

@@ -112,7 +112,13 @@ export async function halfSetFsc(
   const shells = Math.floor(box / 2) + 1;
   const sums_s4 = runtime.alloc("real", "shell sums", 4 * shells);
   const scratch = runtime.alloc("real", "shell scratch", shellScratch(2 * outRadius + 1, shells));
-  const layout = { kind: "centred", radius: outRadius, padding: 1, limit: geometry.maxShell ** 2 } as const;
+  const layout = {
+    kind: "centred",
+    slot: 0,
+    radius: outRadius,
+    padding: 1,
+    limit: geometry.maxShell ** 2,
+  } as const;
   await runtime.shellProducts({ a: a.out, b: b.out, layout, shells, sums_s4, scratch });
   const fsc = fscOfSums(await runtime.download(sums_s4));
   fsc[0] = 1;

@@ -60,7 +60,7 @@ export interface Runtime {
   // Reference
   /** The map in the middle of a zero cube, divided by sinc^2(r / padded) (`correct`). */
   padMap(a: args.PadMap): Promise<void>;
-  /** The centred half array of a padded transform, scaled, 0 beyond `maxShell`. */
+  /** The centred half array of a padded transform, scaled, 0 beyond `maxShell`, as number `slot` of the projector. */
   makeProjector(a: args.MakeProjector): Promise<void>;
   /** Central slices by trilinear interpolation at inverse orientations (`matrices`, nine numbers each). */
   projectSlices(a: args.ProjectSlices): Promise<void>;
@@ -75,7 +75,7 @@ export interface Runtime {
   /** diff2_gc of the children of the kept parents only. */
   diff2Fine(a: args.Diff2Fine): Promise<void>;
   /**
-   * Scores to weights, in place: exp(L - max L), L = -score + log priors. Scores that are not finite get weight 0.
+   * Scores to weights, in place: exp(L - max L), L = -scale x score + log priors. Scores that are not finite get weight 0.
    * `logMax_i` = max L, `sum_i` = sum of weights (0: the particle failed), `best_i` = first sample of weight 1, counted in its particle.
    */
   weightsFromDiff2(a: args.WeightsFromDiff2): Promise<void>;

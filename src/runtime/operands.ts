@@ -47,13 +47,21 @@ export interface CentredGeometry {
   readonly padding: number;
   readonly maxShell: number;
 }
+/** Centred half arrays of `classes` references, one behind the other. */
 export interface CentredArray extends CentredGeometry {
+  readonly classes: number;
   readonly data: DeviceBuffer;
 }
 
 export type HalfLayout =
   | { readonly kind: "fft"; readonly shape: readonly number[] }
-  | { readonly kind: "centred"; readonly radius: number; readonly padding: number; readonly limit: number };
+  | {
+      readonly kind: "centred" /** Which of the arrays that lie one behind the other. */;
+      readonly slot: number;
+      readonly radius: number;
+      readonly padding: number;
+      readonly limit: number;
+    };
 
 export interface Fft {
   readonly shape: readonly number[];
@@ -88,8 +96,9 @@ export interface CoarsePass {
 export interface FinePass {
   readonly batch: ParticleBatch;
   readonly projector: CentredArray;
-  /** Inverse orientations of all children: parent-major, `rotations` a parent. */
+  /** Inverse orientations of all children of one class: parent-major, `rotations` a parent; `rows` in all. */
   readonly matrices: DeviceBuffer;
+  readonly rows: number;
   readonly rotations: number;
   /** Phases of all child translations: parent-major, `shifts` a parent. */
   readonly phases: Phases;
@@ -218,6 +227,7 @@ export interface PadMap {
 }
 
 export interface MakeProjector {
+  readonly slot: number;
   readonly spectrum: DeviceBuffer;
   readonly paddedBox: number;
   readonly scale: number;
@@ -225,6 +235,8 @@ export interface MakeProjector {
 }
 
 export interface ProjectSlices {
+  /** Rows of `matrices`, shared by all classes; slices are class-major. */
+  readonly rows: number;
   readonly projector: CentredArray;
   readonly matrices: DeviceBuffer;
   readonly count: number;
@@ -247,10 +259,14 @@ export interface CrossCorrelation extends CoarsePass {
 }
 
 export interface Diff2Fine extends FinePass {
+  /** Minus the normalised cross-correlation instead, over all pixels alike. */
+  readonly correlation: boolean;
   readonly samples: CompressedSamples;
 }
 
 export interface WeightsFromDiff2 {
+  /** Factor of the scores: 1, or large where only the best counts (correlations). */
+  readonly scale: number;
   readonly samples: Samples;
   readonly priors: LogPriors;
   readonly logMax_i: DeviceBuffer;
@@ -289,6 +305,8 @@ export interface TranslationMoments {
 }
 
 export interface Backproject {
+  /** Rows of `matrices`; an orientation beyond them belongs to the next class and its accumulator. */
+  readonly rows: number;
   readonly numerator_vk: DeviceBuffer;
   readonly weight_vk: DeviceBuffer;
   readonly matrices: DeviceBuffer;
@@ -302,6 +320,7 @@ export interface Backproject {
 }
 
 export interface FinishAccumulator {
+  readonly slot: number;
   readonly accumulator: DeviceBuffer;
   readonly geometry: CentredGeometry;
   readonly unit: number;

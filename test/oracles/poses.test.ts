@@ -189,7 +189,18 @@ describeRuntimes("squared difference of any poses (oracle 6)", (runtime, kind) =
         "scratch",
         fineScratch({ particles: count, pixels: batch.pixels.count }),
       );
-      await gpu.diff2Fine({ batch, projector, matrices, rotations: 1, phases, shifts: 1, scratch, samples });
+      await gpu.diff2Fine({
+        batch,
+        projector,
+        matrices,
+        rows: count,
+        rotations: 1,
+        phases,
+        shifts: 1,
+        scratch,
+        samples,
+        correlation: false,
+      });
       const constant_i = gpu.alloc("real", "constants", count);
       await gpu.imageConstants({ batch, constant_i });
       const [diff2, constants] = [await gpu.download(samples.values), await gpu.download(constant_i)];
@@ -218,7 +229,7 @@ describeRuntimes("cross-correlation of any poses (oracle 7)", (runtime, kind) =>
       const { count, batch, matrices, phases } = await posesOf(gpu, table, coarseSize, "all", undefined);
       const K = batch.pixels.count;
       const slices_ok = gpu.alloc("complex", "slices", count * K);
-      await gpu.projectSlices({ projector, matrices, count, pixels: batch.pixels, slices_ok });
+      await gpu.projectSlices({ projector, matrices, rows: count, count, pixels: batch.pixels, slices_ok });
       const scratch = gpu.alloc(
         "real",
         "scratch",

@@ -19,6 +19,7 @@ export async function backprojectionStatus(runtime: Runtime, value: number, unit
       numerator_vk: put("complex", "numerator", new Array(2 * pixels.count).fill(value)),
       weight_vk: put("real", "weight", new Array(pixels.count).fill(1)),
       matrices: put("real", "matrices", [1, 0, 0, 0, 1, 0, 0, 0, 1]),
+      rows: 1,
       orientation_v: put("index", "orientations", [0]),
       count: 1,
       pixels,

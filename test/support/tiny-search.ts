@@ -69,6 +69,7 @@ export async function searchTinySet(
     await runtime.projectSlices({
       projector,
       matrices: parents,
+      rows: orientations,
       count: orientations,
       pixels: coarsePixels,
       slices_ok,
@@ -90,6 +91,7 @@ export async function searchTinySet(
         "matrices",
         search.coarse.flatMap(({ children }) => children.flatMap((child) => [...inverse(child)])),
       ),
+      rows: 8 * orientations,
       rotations: 8,
       shifts: 4,
       accumulator: runtime.alloc("accumulator", "accumulator", centredLength(projector)),
@@ -186,7 +188,7 @@ export async function searchTinySet(
       runtime,
       model,
       batch,
-      { fraction: 0.999, maxSignificant: 2 ** 31 },
+      { fraction: 0.999, maxSignificant: 2 ** 31, strategy: "gemm", correlation: false },
       capacity,
     );
     const status = await runtime.download(model.status);
@@ -198,6 +200,7 @@ export async function searchTinySet(
     await runtime.finishAccumulator({
       accumulator: model.accumulator,
       geometry: projector,
+      slot: 0,
       unit: model.unit,
       data,
       weight,

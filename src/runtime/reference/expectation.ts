@@ -1,6 +1,6 @@
 import type { CoarsePass, FinePass, ParticleBatch, Phases } from "../contract.js";
 import type { ExpectationOperation, Operations } from "../operations.js";
-import { pixelX, pixelY } from "../tables.js";
+import { centredLength, pixelX, pixelY } from "../tables.js";
 import type { HostMemory } from "./memory.js";
 import { sliceValue } from "./projection.js";
 
@@ -91,6 +91,26 @@ function squaredDifference(
   return sum;
 }
 
+/** Minus the normalised cross-correlation, all pixels alike. */
+function correlation(
+  model: Float64Array,
+  image: Float64Array,
+  imageAt: number,
+  _weights: Float64Array,
+  _weightAt: number,
+  count: number,
+): number {
+  let cross = 0;
+  let modelPower = 0;
+  let imagePower = 0;
+  for (let at = 0; at < 2 * count; at++) {
+    cross += model[at] * image[imageAt + at];
+    modelPower += model[at] ** 2;
+    imagePower += image[imageAt + at] ** 2;
+  }
+  return modelPower > 0 && imagePower > 0 ? -cross / Math.sqrt(modelPower * imagePower) : 0;
+}
+
 /** The model image of a child orientation: CTF x slice. */
 function modelImage(
   memory: HostMemory,
@@ -111,9 +131,10 @@ function modelImage(
       projector,
       batch.pixels.size,
       matrices,
-      9 * orientation,
+      9 * (orientation % pass.rows),
       pixelX(xy[k]),
       pixelY(xy[k]),
+      Math.floor(orientation / pass.rows) * centredLength(projector),
     );
     out[2 * k] = ctf[i * K + k] * re;
     out[2 * k + 1] = ctf[i * K + k] * im;
@@ -144,16 +165,10 @@ export const expectationOperations: Operations<HostMemory, ExpectationOperation>
 
   crossCorrelation(memory, pass) {
     const score = memory.real(pass.score_iot);
+    const K = pass.batch.pixels.count;
+    const weights = memory.real(pass.batch.weights_ik);
     forEachPose(memory, pass, (model, image, _i, sample) => {
-      let cross = 0;
-      let modelPower = 0;
-      let imagePower = 0;
-      for (let at = 0; at < model.length; at++) {
-        cross += model[at] * image[at];
-        modelPower += model[at] ** 2;
-        imagePower += image[at] ** 2;
-      }
-      score[sample] = modelPower > 0 && imagePower > 0 ? -cross / Math.sqrt(modelPower * imagePower) : 0;
+      score[sample] = correlation(model, image, 0, weights, 0, K);
     });
   },
 
@@ -165,6 +180,7 @@ export const expectationOperations: Operations<HostMemory, ExpectationOperation>
     const first = memory.index(samples.firstSample_g);
     const weights = memory.real(batch.weights_ik);
     const model = new Float64Array(2 * K);
+    const score = pass.correlation ? correlation : squaredDifference;
     for (let i = 0; i < batch.count; i++) {
       const shifted = shiftedImages(memory, memory.real(batch.images_ik), batch, phases, i);
       for (let g = start[i]; g < start[i + 1]; g++) {
@@ -174,7 +190,7 @@ export const expectationOperations: Operations<HostMemory, ExpectationOperation>
         for (let r = 0; r < rotations; r++) {
           modelImage(memory, pass, i, parent * rotations + r, model);
           for (let s = 0; s < shifts; s++)
-            values[g * samples.children + r * shifts + s] = squaredDifference(
+            values[g * samples.children + r * shifts + s] = score(
               model,
               shifted,
               2 * (translation * shifts + s) * K,

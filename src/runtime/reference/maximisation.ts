@@ -17,8 +17,9 @@ const paddedShell = (r2: number, { padding }: { padding: number }) => round(Math
 /** Visit the elements of a half transform or a centred array: index and shell. */
 function forEachShell(layout: HalfLayout, visit: (index: number, shell: number) => void): void {
   if (layout.kind === "centred") {
+    const base = layout.slot * centredLength(layout);
     forEachElement(layout, (index, _x, _y, _z, r2) => {
-      if (r2 <= layout.limit) visit(index, paddedShell(r2, layout));
+      if (r2 <= layout.limit) visit(base + index, paddedShell(r2, layout));
     });
     return;
   }
@@ -33,11 +34,11 @@ function forEachShell(layout: HalfLayout, visit: (index: number, shell: number) 
 export const maximisationOperations: Operations<HostMemory, MaximisationOperation> = {
   backproject(
     memory,
-    { numerator_vk, weight_vk, matrices, orientation_v, count, pixels, accumulator, geometry },
+    { numerator_vk, weight_vk, matrices, rows, orientation_v, count, pixels, accumulator, geometry },
   ) {
     const numerator = memory.real(numerator_vk);
     const weight = memory.real(weight_vk);
-    const rows = memory.real(matrices);
+    const angles = memory.real(matrices);
     const orientation = memory.index(orientation_v);
     const sums = memory.real(accumulator);
     const xy = memory.index(pixels.xy_k);
@@ -47,10 +48,12 @@ export const maximisationOperations: Operations<HostMemory, MaximisationOperatio
         const at = v * pixels.count + k;
         const [x, y] = [pixelX(xy[k]), pixelY(xy[k])];
         if (!(weight[at] > 0) || !isUnique(x, y)) continue;
-        const point = slicePoint(rows, 9 * orientation[v], x, y, geometry.padding);
+        const point = slicePoint(angles, 9 * (orientation[v] % rows), x, y, geometry.padding);
         if (point[0] ** 2 + point[1] ** 2 + point[2] ** 2 > limit) continue;
         const sign = point[0] < 0 ? -1 : 1;
-        forEachCorner(geometry.radius, point, (element, part) => {
+        const base = Math.floor(orientation[v] / rows) * centredLength(geometry);
+        forEachCorner(geometry.radius, point, (corner, part) => {
+          const element = base + corner;
           sums[3 * element] += part * numerator[2 * at];
           sums[3 * element + 1] += part * sign * numerator[2 * at + 1];
           sums[3 * element + 2] += part * weight[at];
@@ -58,8 +61,8 @@ export const maximisationOperations: Operations<HostMemory, MaximisationOperatio
       }
   },
 
-  finishAccumulator(memory, { accumulator, geometry, data, weight }) {
-    const sums = memory.real(accumulator);
+  finishAccumulator(memory, { accumulator, geometry, slot, data, weight }) {
+    const sums = memory.real(accumulator).subarray(3 * slot * centredLength(geometry));
     const [toData, toWeight] = [memory.real(data), memory.real(weight)];
     forEachElement(geometry, (index, x, y, z, r2) => {
       const mate = x === 0 && r2 > 0 ? 3 * elementAt(geometry.radius, 0, -y, -z) : undefined;

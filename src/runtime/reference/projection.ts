@@ -1,7 +1,7 @@
 import { halfColumns } from "../../geometry/fft.js";
 import type { CentredGeometry } from "../contract.js";
 import type { Operations, ProjectionOperation } from "../operations.js";
-import { pixelX, pixelY, sphereLimit } from "../tables.js";
+import { centredLength, pixelX, pixelY, sphereLimit } from "../tables.js";
 import type { HostMemory } from "./memory.js";
 
 export const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
@@ -50,6 +50,7 @@ export function sliceValue(
   at: number,
   x: number,
   y: number,
+  base = 0,
 ): [number, number] {
   if (x * x + y * y > Math.min(geometry.maxShell, size / 2) ** 2) return [0, 0];
   let re = 0;
@@ -58,8 +59,8 @@ export function sliceValue(
     geometry.radius,
     slicePoint(matrices, at, x, y, geometry.padding),
     (index, weight) => {
-      re += weight * data[2 * index];
-      im += weight * data[2 * index + 1];
+      re += weight * data[2 * (base + index)];
+      im += weight * data[2 * (base + index) + 1];
     },
   );
   return [re, mirrored ? -im : im];
@@ -93,9 +94,9 @@ export const projectionOperations: Operations<HostMemory, ProjectionOperation> =
         }
   },
 
-  makeProjector(memory, { spectrum, paddedBox, scale, projector }) {
+  makeProjector(memory, { spectrum, paddedBox, scale, projector, slot }) {
     const from = memory.real(spectrum);
-    const to = memory.real(projector.data);
+    const to = memory.real(projector.data).subarray(2 * slot * centredLength(projector));
     const limit = sphereLimit(projector);
     const columns = halfColumns(paddedBox);
     const row = (k: number) => (k < 0 ? k + paddedBox : k);
@@ -108,14 +109,23 @@ export const projectionOperations: Operations<HostMemory, ProjectionOperation> =
     });
   },
 
-  projectSlices(memory, { projector, matrices, count, pixels, slices_ok }) {
+  projectSlices(memory, { projector, matrices, rows, count, pixels, slices_ok }) {
     const data = memory.real(projector.data);
-    const rows = memory.real(matrices);
+    const angles = memory.real(matrices);
     const xy = memory.index(pixels.xy_k);
     const to = memory.real(slices_ok);
     for (let o = 0; o < count; o++)
       for (let k = 0; k < pixels.count; k++) {
-        const [re, im] = sliceValue(data, projector, pixels.size, rows, 9 * o, pixelX(xy[k]), pixelY(xy[k]));
+        const [re, im] = sliceValue(
+          data,
+          projector,
+          pixels.size,
+          angles,
+          9 * (o % rows),
+          pixelX(xy[k]),
+          pixelY(xy[k]),
+          Math.floor(o / rows) * centredLength(projector),
+        );
         to[2 * (o * pixels.count + k)] = re;
         to[2 * (o * pixels.count + k) + 1] = im;
       }

@@ -40,7 +40,7 @@ function logPrior(
 }
 
 export const weightOperations: Operations<HostMemory, WeightOperation> = {
-  weightsFromDiff2(memory, { samples, priors, logMax_i, sum_i, best_i }) {
+  weightsFromDiff2(memory, { samples, priors, scale, logMax_i, sum_i, best_i }) {
     const values = memory.real(samples.values);
     for (let i = 0; i < samples.particles; i++) {
       const { from, to, coarse } = segmentOf(memory, samples, i);
@@ -48,7 +48,7 @@ export const weightOperations: Operations<HostMemory, WeightOperation> = {
       let best = 0;
       for (let at = from; at < to; at++) {
         const prior = logPrior(memory, samples, priors, i, coarse(at));
-        values[at] = Number.isFinite(values[at]) && prior > logZero ? prior - values[at] : logZero;
+        values[at] = Number.isFinite(values[at]) && prior > logZero ? prior - scale * values[at] : logZero;
         if (values[at] > most) {
           most = values[at];
           best = at - from;

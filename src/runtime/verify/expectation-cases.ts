@@ -29,6 +29,9 @@ interface Shape {
   readonly shifts: number;
 }
 
+/** References of a problem: orientations are class-major. */
+const classes = 2;
+
 /** Random particles and references with the proportions of real ones: unit noise, a signal of similar size. */
 class Problem {
   readonly box: number;
@@ -40,6 +43,7 @@ class Problem {
   readonly slices: Float64Array;
   readonly projector: Float64Array;
   readonly matrices: Float64Array;
+  readonly rows: number;
   readonly translations: Float64Array;
   readonly childTranslations: Float64Array;
   readonly geometry: ReturnType<typeof centredGeometry>;
@@ -60,8 +64,9 @@ class Problem {
     this.weights = random.uniforms(particles * K, 0, 2);
     for (let i = 0; i < particles; i++) this.weights[i * K] = 0;
     this.slices = random.normals(2 * orientations * K);
-    this.projector = random.normals(2 * centredLength(this.geometry));
-    this.matrices = random.rotations(orientations * rotations);
+    this.projector = random.normals(2 * classes * centredLength(this.geometry));
+    this.rows = Math.ceil(orientations / classes) * rotations;
+    this.matrices = random.rotations(this.rows);
     this.translations = random.uniforms(2 * translations, -4, 4);
     this.childTranslations = random.uniforms(2 * translations * shifts, -4, 4);
   }
@@ -97,8 +102,9 @@ class Problem {
     const { size, rotations, shifts } = this.shape;
     return {
       batch: this.batch(bench),
-      projector: { ...this.geometry, data: bench.put("complex", "projector", this.projector) },
+      projector: { ...this.geometry, classes, data: bench.put("complex", "projector", this.projector) },
       matrices: bench.put("real", "matrices", this.matrices),
+      rows: this.rows,
       rotations,
       phases: makePhases(bench.runtime, this.childTranslations, size, this.box),
       shifts,
@@ -215,16 +221,18 @@ function fineCases(random: Random, shape: Shape): Case[] {
   const length = kept.groups * kept.children;
   const normalised = random.uniforms(length).map((value) => (value < 0.5 ? 0 : Math.fround(value / 20)));
   return [
-    {
-      operation: "diff2Fine",
-      variant: `${kept.groups} groups of ${kept.children}, ${problem.variant}`,
-      async run(bench) {
-        const pass = await problem.fine(bench, fineScratch(passShape));
-        const values = await bench.out("real", "diff2", length);
-        await bench.runtime.diff2Fine({ ...pass, samples: kept.samples(bench, values) });
-        return { diff2: await bench.get(values) };
-      },
-    },
+    ...[false, true].map(
+      (correlation): Case => ({
+        operation: "diff2Fine",
+        variant: `${correlation ? "correlation, " : ""}${kept.groups} groups of ${kept.children}, ${problem.variant}`,
+        async run(bench) {
+          const pass = await problem.fine(bench, fineScratch(passShape));
+          const values = await bench.out("real", "diff2", length);
+          await bench.runtime.diff2Fine({ ...pass, samples: kept.samples(bench, values), correlation });
+          return { diff2: await bench.get(values) };
+        },
+      }),
+    ),
     {
       operation: "translationMoments",
       variant: `${kept.groups} groups of ${kept.children}`,
@@ -324,6 +332,7 @@ function weightCases(random: Random, shape: Shape): Case[] {
           perParticle: own,
           translation_it: bench.put("real", "translation priors", translation),
         },
+        scale: own ? 0.5 : 1,
         ...out,
       });
       return {

@@ -9,7 +9,7 @@ import {
   shellScratch,
   sphereLimit,
 } from "../tables.js";
-import type { Case, Random } from "./harness.js";
+import type { Case, Outputs, Random } from "./harness.js";
 
 const halfCube = (n: number) => n * n * (Math.floor(n / 2) + 1);
 
@@ -23,6 +23,7 @@ function paddingCases(random: Random, box: number, padding: number, currentSize:
   const spectrum = random.normals(2 * halfCube(paddedBox));
   const data = random.normals(2 * centredLength(geometry));
   const estimate = random.uniforms(centredLength(geometry), 0.5, 2);
+  const twice = random.normals(4 * centredLength(geometry));
   const count = 7;
   const rotations = random.rotations(count);
   return [
@@ -69,12 +70,13 @@ function paddingCases(random: Random, box: number, padding: number, currentSize:
       operation: "makeProjector",
       variant,
       async run(bench) {
-        const out = await bench.out("complex", "projector", centredLength(geometry));
+        const out = await bench.zeros("complex", "projector", 3 * centredLength(geometry));
         await bench.runtime.makeProjector({
+          slot: 1,
           spectrum: bench.put("complex", "spectrum", spectrum),
           paddedBox,
           scale: 1.7,
-          projector: { ...geometry, data: out },
+          projector: { ...geometry, classes: 3, data: out },
         });
         return { projector: await bench.get(out) };
       },
@@ -101,7 +103,8 @@ function paddingCases(random: Random, box: number, padding: number, currentSize:
         const pixels = makePixels(bench.runtime, currentSize, "all");
         const out = await bench.out("complex", "slices", count * pixels.count);
         await bench.runtime.projectSlices({
-          projector: { ...geometry, data: bench.put("complex", "projector", data) },
+          projector: { ...geometry, classes: 2, data: bench.put("complex", "projector", twice) },
+          rows: 4,
           matrices: bench.put("real", "matrices", rotations),
           count,
           pixels,
@@ -119,7 +122,7 @@ function backprojectionCases(random: Random, box: number, padding: number, curre
   const count = 9;
   const views = 21;
   const rotations = random.rotations(count);
-  const orientation = Uint32Array.from({ length: views }, () => random.integer(0, count - 1));
+  const orientation = Uint32Array.from({ length: views }, () => random.integer(0, 2 * count - 1));
   const size = currentSize;
   const most = size * (size / 2 + 1);
   const numerators = random.normals(2 * views * most, 3);
@@ -132,7 +135,7 @@ function backprojectionCases(random: Random, box: number, padding: number, curre
       async run(bench) {
         const { runtime } = bench;
         const pixels = makePixels(runtime, size, "shells");
-        const accumulator = await bench.out("accumulator", "accumulator", length);
+        const accumulator = await bench.out("accumulator", "accumulator", 2 * length);
         const status = await bench.zeros("index", "status", 1);
         const matrices = bench.put("real", "matrices", rotations);
         // Two parts, as an iteration adds them.
@@ -148,6 +151,7 @@ function backprojectionCases(random: Random, box: number, padding: number, curre
             ),
             weight_vk: bench.put("real", "weights", weights.slice(first * pixels.count, end * pixels.count)),
             matrices,
+            rows: count,
             orientation_v: bench.put("index", "orientations", orientation.slice(first, end)),
             count: end - first,
             pixels,
@@ -156,14 +160,15 @@ function backprojectionCases(random: Random, box: number, padding: number, curre
             unit: 2 ** -30,
             status,
           });
-        const data = await bench.out("complex", "data", length);
-        const weight = await bench.out("real", "weight", length);
-        await runtime.finishAccumulator({ accumulator, geometry, unit: 2 ** -30, data, weight });
-        return {
-          data: await bench.get(data),
-          weight: await bench.get(weight),
-          status: await bench.get(status),
-        };
+        const outputs: Record<string, Outputs[string]> = { status: await bench.get(status) };
+        for (const slot of [0, 1]) {
+          const data = await bench.out("complex", "data", length);
+          const weight = await bench.out("real", "weight", length);
+          await runtime.finishAccumulator({ accumulator, geometry, slot, unit: 2 ** -30, data, weight });
+          outputs[`data ${slot}`] = await bench.get(data);
+          outputs[`weight ${slot}`] = await bench.get(weight);
+        }
+        return outputs;
       },
     },
   ];
@@ -308,7 +313,13 @@ function accumulatedCases(random: Random, geometry: CentredGeometry, name: strin
         await bench.runtime.shellProducts({
           a: bench.put("complex", "a", data),
           b: bench.put("complex", "b", other),
-          layout: { kind: "centred", radius, padding: geometry.padding, limit: sphereLimit(geometry) },
+          layout: {
+            kind: "centred",
+            slot: 0,
+            radius,
+            padding: geometry.padding,
+            limit: sphereLimit(geometry),
+          },
           shells,
           sums_s4: sums,
           scratch: await bench.out("real", "scratch", shellScratch(centredPlanes(geometry), shells)),

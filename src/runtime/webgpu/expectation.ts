@@ -172,8 +172,13 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
       gpu,
       "fine_operands",
       count,
-      {},
-      { images: batch.images_ik, ctf: batch.ctf_ik, weights: batch.weights_ik, operands: scratch },
+      { correlation: Number(pass.correlation) },
+      {
+        images: batch.images_ik,
+        ctf: batch.ctf_ik,
+        weights: pass.correlation ? undefined : batch.weights_ik,
+        operands: scratch,
+      },
     );
     await gpu.run("diff2_fine", {
       groups: samples.groups,
@@ -185,7 +190,8 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
         rotations,
         shifts,
         ...phaseParams(phases, pixels.size),
-        ...sliceParams(projector, pixels.size),
+        ...sliceParams(projector, pixels.size, pass.rows),
+        correlation: Number(pass.correlation),
       },
       buffers: {
         projector: projector.data,
@@ -254,7 +260,7 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
       numerator: pass.numerator_vk,
       weight: pass.weight_vk,
     });
-    await projectSlices(gpu, projector, matrices, pass.orientation_v, views, pixels, slices);
+    await projectSlices(gpu, projector, matrices, pass.rows, pass.orientation_v, views, pixels, slices);
     await threads(
       gpu,
       "noise_terms",

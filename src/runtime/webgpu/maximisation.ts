@@ -28,7 +28,19 @@ function reduceShells(
 export const maximisationOperations: Operations<GpuDevice, MaximisationOperation> = {
   backproject: (
     gpu,
-    { numerator_vk, weight_vk, matrices, orientation_v, count, pixels, accumulator, geometry, unit, status },
+    {
+      numerator_vk,
+      weight_vk,
+      matrices,
+      rows,
+      orientation_v,
+      count,
+      pixels,
+      accumulator,
+      geometry,
+      unit,
+      status,
+    },
   ) =>
     threads(
       gpu,
@@ -38,6 +50,8 @@ export const maximisationOperations: Operations<GpuDevice, MaximisationOperation
         pixels: pixels.count,
         ...sphere(geometry),
         limit: edgeSlack * sphereLimit(geometry),
+        rows_a_class: rows,
+        class_length: centredLength(geometry),
         per_unit: 1 / unit,
       },
       {
@@ -52,12 +66,12 @@ export const maximisationOperations: Operations<GpuDevice, MaximisationOperation
       8,
     ),
 
-  finishAccumulator: (gpu, { accumulator, geometry, unit, data, weight }) =>
+  finishAccumulator: (gpu, { accumulator, geometry, slot, unit, data, weight }) =>
     threads(
       gpu,
       "finish_accumulator",
       centredLength(geometry),
-      { radius: geometry.radius, unit },
+      { radius: geometry.radius, first: slot * centredLength(geometry), unit },
       { accumulator, data, weight },
     ),
 
@@ -95,6 +109,7 @@ export const maximisationOperations: Operations<GpuDevice, MaximisationOperation
         radius: fft ? 0 : layout.radius,
         limit: fft ? 0 : layout.limit,
         padding: fft ? 1 : layout.padding,
+        first: fft ? 0 : layout.slot * centredLength(layout),
         shells,
       },
       buffers: { a, b, partials: scratch },

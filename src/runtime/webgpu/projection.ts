@@ -5,17 +5,20 @@ import type { GpuDevice } from "./device.js";
 import { threads } from "./launch.js";
 
 /** Parameters of kernels that interpolate slices. */
-export const sliceParams = ({ radius, padding, maxShell }: CentredArray, size: number) => ({
-  radius,
-  padding,
-  max_r2: Math.min(maxShell, size / 2) ** 2,
+export const sliceParams = (projector: CentredArray, size: number, rows: number) => ({
+  radius: projector.radius,
+  rows_a_class: rows,
+  class_length: centredLength(projector),
+  padding: projector.padding,
+  max_r2: Math.min(projector.maxShell, size / 2) ** 2,
 });
 
 export function projectSlices(
   gpu: GpuDevice,
   projector: CentredArray,
   matrices: DeviceBuffer,
-  rows: DeviceBuffer | undefined,
+  rows: number,
+  listed: DeviceBuffer | undefined,
   count: number,
   pixels: PixelSet,
   slices: DeviceBuffer,
@@ -24,8 +27,12 @@ export function projectSlices(
     gpu,
     "project_slices",
     count * pixels.count,
-    { pixels: pixels.count, listed: Number(rows !== undefined), ...sliceParams(projector, pixels.size) },
-    { projector: projector.data, matrices, xy: pixels.xy_k, rows, slices },
+    {
+      pixels: pixels.count,
+      listed: Number(listed !== undefined),
+      ...sliceParams(projector, pixels.size, rows),
+    },
+    { projector: projector.data, matrices, xy: pixels.xy_k, rows: listed, slices },
     4,
   );
 }
@@ -40,17 +47,23 @@ export const projectionOperations: Operations<GpuDevice, ProjectionOperation> = 
       { map, padded },
     ),
 
-  makeProjector: (gpu, { spectrum, paddedBox, scale, projector }) =>
+  makeProjector: (gpu, { spectrum, paddedBox, scale, projector, slot }) =>
     threads(
       gpu,
       "make_projector",
       centredLength(projector),
-      { radius: projector.radius, padded_box: paddedBox, limit: sphereLimit(projector), scale },
+      {
+        radius: projector.radius,
+        padded_box: paddedBox,
+        limit: sphereLimit(projector),
+        at: slot * centredLength(projector),
+        scale,
+      },
       { spectrum, projector: projector.data },
     ),
 
-  projectSlices: (gpu, { projector, matrices, count, pixels, slices_ok }) =>
-    projectSlices(gpu, projector, matrices, undefined, count, pixels, slices_ok),
+  projectSlices: (gpu, { projector, matrices, rows, count, pixels, slices_ok }) =>
+    projectSlices(gpu, projector, matrices, rows, undefined, count, pixels, slices_ok),
 
   cropMap: (gpu, { padded, paddedBox, map, box, scale }) =>
     threads(gpu, "crop_map", box ** 3, { box, padded_box: paddedBox, scale }, { padded, map }),

@@ -23,7 +23,7 @@ function segments(samples: Samples): {
 }
 
 export const weightOperations: Operations<GpuDevice, WeightOperation> = {
-  weightsFromDiff2(gpu, { samples, priors, logMax_i, sum_i, best_i }) {
+  weightsFromDiff2(gpu, { samples, priors, scale, logMax_i, sum_i, best_i }) {
     const { params, starts, cost } = segments(samples);
     return gpu.run("weights", {
       groups: samples.particles,
@@ -33,6 +33,7 @@ export const weightOperations: Operations<GpuDevice, WeightOperation> = {
         orientations: samples.orientations,
         translations: samples.translations,
         per_particle: Number(priors.perParticle),
+        scale,
       },
       buffers: {
         values: samples.values,
