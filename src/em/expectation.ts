@@ -1,3 +1,4 @@
+import { UserError } from "../errors.js";
 import type {
   CentredArray,
   CoarseStrategy,
@@ -11,11 +12,15 @@ import type {
   Runs,
   Runtime,
 } from "../runtime/contract.js";
-import { UnsupportedError } from "../runtime/errors.js";
 import { coarseScratch, compactScratch, fineScratch, sumsScratch } from "../runtime/tables.js";
 
 /** Factor of correlations: a difference in the last bit of a float32 correlation still tells weights apart. */
 const correlationScale = 2 ** 22;
+
+/** A batch that keeps more samples than there is room for: smaller batches or `maxSignificant` help. */
+export class CapacityError extends UserError {
+  override readonly name = "CapacityError";
+}
 
 /** Counts that an expectation step's memory depends on. */
 export interface ExpectationCapacity {
@@ -33,9 +38,10 @@ export interface ExpectationModel {
   readonly slices_ok: DeviceBuffer;
   /** Coarse orientations of all classes. */
   readonly orientations: number;
-  /** Coarse translations at the coarse size; child translations at the full size, and in pixels. */
+  /** Coarse translations at the coarse size; child translations at the sizes of the fine pass and of the sums, and in pixels. */
   readonly coarsePhases: Phases;
   readonly finePhases: Phases;
+  readonly sumPhases: Phases;
   readonly childTranslations_t2: DeviceBuffer;
   /** Inverse orientations of the children, parent-major, the same for every class. */
   readonly matrices: DeviceBuffer;
@@ -49,10 +55,11 @@ export interface ExpectationModel {
   readonly status: DeviceBuffer;
 }
 
-/** Particles of a batch, prepared. Both passes see the masked images. */
+/** Particles of a batch, prepared for both passes and for the sums (which may be the same as the fine pass). All see the masked images. */
 export interface ExpectationBatch {
   readonly coarse: ParticleBatch;
   readonly fine: ParticleBatch;
+  readonly sums: ParticleBatch;
   readonly unmasked_ik: DeviceBuffer;
   readonly sumWeights_ik: DeviceBuffer;
   readonly priors: LogPriors;
@@ -65,6 +72,8 @@ export interface ExpectationOptions {
   readonly strategy: CoarseStrategy;
   /** Normalised cross-correlation: the best sample of all takes the whole weight. */
   readonly correlation: boolean;
+  /** No oversampling: the coarse pass gives the probabilities, at the size of the fine pass. */
+  readonly singlePass: boolean;
 }
 
 /** What the batch leaves on the host, by particle. */
@@ -78,8 +87,8 @@ export interface ExpectationResult {
   readonly constants: Float64Array;
   /** Sums of w, w x, w y, w (x^2 + y^2) over translations. */
   readonly moments: Float64Array;
-  /** (sum w Re F X*, sum w |F|^2) by pixel: [i][k] pairs. */
-  readonly terms: Float64Array;
+  /** sum w Re F X*, sum w |F|^2 and |X|^2 by class and shell 0 .. size / 2: [c][i][s][3]. */
+  readonly shellTerms: Float64Array;
   /** Runs: parent orientation and weight, in the order of the particles; starts by particle. */
   readonly runStart: Uint32Array;
   readonly runOrientation: Uint32Array;
@@ -92,7 +101,7 @@ export interface ExpectationResult {
  * The adaptive expectation step of one batch (Scheres 2012, J Struct Biol 180:519; Tagare et al. 2010, J Struct Biol 171:256): every
  * coarse sample, then the children of those that hold `fraction` of the probability, then the weighted sums. Allocates by `capacity` in the
  * job scope that is open.
- * @throws UnsupportedError where the batch keeps more than the capacities hold.
+ * @throws CapacityError where the batch keeps more than the capacities hold.
  */
 export async function expectBatch(
   runtime: Runtime,
@@ -105,6 +114,7 @@ export async function expectBatch(
   const { orientations, rotations, shifts, coarsePhases } = model;
   const translations = coarsePhases.count;
   const children = rotations * shifts;
+  const { classes } = model.projector;
   const scale = options.correlation ? correlationScale : 1;
   const perParticle = (name: string, kind: "real" | "index" = "real", each = 1) =>
     runtime.alloc(kind, name, particles * each);
@@ -138,18 +148,25 @@ export async function expectBatch(
   const groups = start[particles];
   const runCount = runStart[particles];
   if (groups > capacity.groups || runCount > capacity.runs)
-    throw new UnsupportedError(
+    throw new CapacityError(
       `the batch keeps ${groups} samples in ${runCount} orientations and has room for ${capacity.groups} in ${capacity.runs}; use a smaller batch, or --maxsig`,
     );
   const significant = (await runtime.download(count_i)) as Uint32Array;
   const samples: CompressedSamples = { ...compressed, groups };
+  const coarseSums = await runtime.download(statistics.sum_i);
 
   await fineWeights();
+  if (options.singlePass) {
+    // What was left out counts in the sum, and what was kept stays.
+    runtime.upload(statistics.sum_i, coarseSums);
+    runtime.upload(threshold_i, new Float64Array(particles));
+  }
   const bestFine = await runtime.download(statistics.best_i);
   const logMax = await runtime.download(statistics.logMax_i);
   const sums = await runtime.download(statistics.sum_i);
   const first = await runtime.download(compressed.firstSample_g);
-  const terms_ik = runtime.alloc("complex", "noise terms", particles * batch.fine.pixels.count);
+  const terms_cik = runtime.alloc("complex", "noise terms", classes * particles * batch.sums.pixels.count);
+  const sums_cis3 = perParticle("shell terms", "real", 3 * classes * batch.sums.pixels.shells);
   const moments_i4 = perParticle("translation moments", "real", 4);
   if (options.correlation) runtime.upload(statistics.sum_i, new Float64Array(particles).fill(1));
   await runtime.normaliseWeights({ samples, threshold_i, sum_i: statistics.sum_i });
@@ -161,6 +178,7 @@ export async function expectBatch(
   });
   const runWeight = new Float64Array(runCount);
   await sumViews();
+  await runtime.shellTerms({ batch: batch.sums, classes, terms_cik, sums_cis3 });
   const values = groups * children;
   return {
     significant,
@@ -171,7 +189,7 @@ export async function expectBatch(
     logEvidence: Float64Array.from(sums, (sum, i) => Math.log(sum) + logMax[i]),
     constants: Float64Array.from(await runtime.download(constant_i)),
     moments: Float64Array.from(await runtime.download(moments_i4)),
-    terms: Float64Array.from(await runtime.download(terms_ik)),
+    shellTerms: Float64Array.from(await runtime.download(sums_cis3)),
     runStart,
     runOrientation: await runOrientations(),
     runWeight,
@@ -240,6 +258,7 @@ export async function expectBatch(
     runtime.free(scratch);
     await runtime.imageConstants({ batch: fine, constant_i });
     await runtime.weightsFromDiff2({ samples, priors: batch.priors, scale, ...statistics });
+    if (options.singlePass) return;
     const cap = options.correlation ? 1 : Number.MAX_SAFE_INTEGER;
     await runtime.selectSignificant({
       samples,
@@ -253,11 +272,11 @@ export async function expectBatch(
 
   /** Views of a block of runs at a time, added to the accumulator. */
   async function sumViews(): Promise<void> {
-    await runtime.clear(terms_ik);
-    const { fine } = batch;
+    await runtime.clear(terms_cik);
+    const { sums: particlesOfSums } = batch;
     const { blockRuns } = capacity;
     const views = blockRuns * rotations;
-    const pixels: PixelSet = fine.pixels;
+    const pixels: PixelSet = particlesOfSums.pixels;
     runtime.push("orientation");
     try {
       const numerator_vk = runtime.alloc("complex", "view numerators", views * pixels.count);
@@ -272,13 +291,13 @@ export async function expectBatch(
       for (let firstRun = 0; firstRun < runCount; firstRun += blockRuns) {
         const count = Math.min(blockRuns, runCount - firstRun);
         await runtime.weightedSums({
-          batch: fine,
+          batch: particlesOfSums,
           projector: model.projector,
           matrices: model.matrices,
           rows: model.rows,
           rotations,
           shifts,
-          phases: model.finePhases,
+          phases: model.sumPhases,
           scratch,
           samples,
           runs,
@@ -286,7 +305,7 @@ export async function expectBatch(
           runCount: count,
           unmasked_ik: batch.unmasked_ik,
           sumWeights_ik: batch.sumWeights_ik,
-          terms_ik,
+          terms_cik,
           numerator_vk,
           weight_vk,
           total_v,

@@ -91,11 +91,14 @@ export interface Runtime {
   /** moments_i4 = sums of w, w x, w y, w (x^2 + y^2) over normalised samples; (x, y) the child translations, pairs, parent-major. */
   translationMoments(a: args.TranslationMoments): Promise<void>;
   /**
-   * Sums over normalised samples of runs `firstRun` .. `firstRun + runCount`: adds (sum w Re F X*, sum w |F|^2) to `terms_ik`, F = CTF x slice
+   * Sums over normalised samples of runs `firstRun` .. `firstRun + runCount`: adds (sum w Re F X*, sum w |F|^2) to `terms_cik` of
+   * its class, F = CTF x slice
    * and X the masked image, and writes one view a run and child orientation: `numerator_vk` = CTF w_k sum w X, X the image without mask,
    * `weight_vk` = CTF^2 w_k sum w, `total_v` = sum w, `orientation_v` its row of `matrices`.
    */
   weightedSums(a: args.WeightedSums): Promise<void>;
+  /** sums_cis3 = sums over shells 0 .. size / 2 of both terms and of |X|^2 (masked image). */
+  shellTerms(a: args.ShellTerms): Promise<void>;
 
   // Maximisation, on centred half arrays
   /** Add views to an accumulator by trilinear spreading. `unit` is the step of fixed-point runtimes; 2^62 units must hold every sum. */

@@ -30,6 +30,9 @@ export interface PixelSet {
   readonly size: number;
   readonly count: number;
   readonly xy_k: DeviceBuffer;
+  /** Shells 0 .. size / 2 and their pixels: where each begins (one more at the end), then pixel numbers shell by shell. */
+  readonly shells: number;
+  readonly byShell: DeviceBuffer;
 }
 
 /**
@@ -157,7 +160,8 @@ export interface WeightedSums extends FinePass {
   /** Images without mask, and noise weights with the origin. */
   readonly unmasked_ik: DeviceBuffer;
   readonly sumWeights_ik: DeviceBuffer;
-  readonly terms_ik: DeviceBuffer;
+  /** Class-major. */
+  readonly terms_cik: DeviceBuffer;
   readonly numerator_vk: DeviceBuffer;
   readonly weight_vk: DeviceBuffer;
   readonly total_v: DeviceBuffer;
@@ -438,4 +442,11 @@ export interface LowPass {
   readonly shape: readonly number[];
   readonly low: number;
   readonly high: number;
+}
+
+export interface ShellTerms {
+  readonly batch: ParticleBatch;
+  readonly classes: number;
+  readonly terms_cik: DeviceBuffer;
+  readonly sums_cis3: DeviceBuffer;
 }

@@ -43,7 +43,8 @@ export type ExpectationOperation =
   | "diff2Coarse"
   | "crossCorrelation"
   | "diff2Fine"
-  | "weightedSums";
+  | "weightedSums"
+  | "shellTerms";
 export type WeightOperation =
   | "weightsFromDiff2"
   | "selectSignificant"

@@ -24,7 +24,15 @@ export function makePixels(runtime: Runtime, size: number, choice: PixelChoice):
   const table = pixelTable(size, choice);
   const xy_k = runtime.alloc("index", `pixels ${size}`, table.length);
   runtime.upload(xy_k, table);
-  return { size, count: table.length, xy_k };
+  const shells = size / 2 + 1;
+  const lists: number[][] = Array.from({ length: shells }, () => []);
+  for (const [k, packed] of table.entries()) lists[shellOf(pixelX(packed), pixelY(packed))]?.push(k);
+  const starts = [0];
+  for (const list of lists) starts.push(starts[starts.length - 1] + list.length);
+  const order = Uint32Array.from([...starts, ...lists.flat()]);
+  const byShell = runtime.alloc("index", `shells ${size}`, order.length);
+  runtime.upload(byShell, order);
+  return { size, count: table.length, xy_k, shells, byShell };
 }
 
 /** Phases of translations (pixels of the full image, pairs) for pixel sets of up to `size`, in the scope that is open. */

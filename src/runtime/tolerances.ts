@@ -66,6 +66,7 @@ export const webGpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
   normaliseWeights: rounding,
   translationMoments: sums,
   weightedSums: { bound: 1e-5, reason: "interpolated slices, sums over samples and views in a fixed order" },
+  shellTerms: sums,
   backproject: interpolation,
   finishAccumulator: rounding,
   symmetrise: interpolation,

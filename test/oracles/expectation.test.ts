@@ -107,7 +107,7 @@ describeWebGpu("expectation step on webgpu", () => {
     expect(difference(gpuFound.logEvidence, found.logEvidence)).toBeLessThan(1e-3);
     if (Math.max(...off) > 0) return;
     expect(outputError(gpuFound.moments, found.moments)).toBeLessThan(1e-4);
-    expect(outputError(gpuFound.terms, found.terms)).toBeLessThan(1e-4);
+    expect(outputError(gpuFound.shellTerms, found.shellTerms)).toBeLessThan(1e-4);
     expect(outputError(gpuFound.data, found.data)).toBeLessThan(1e-4);
     expect(outputError(gpuFound.weight, found.weight)).toBeLessThan(1e-4);
   });

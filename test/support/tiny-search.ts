@@ -79,12 +79,14 @@ export async function searchTinySet(
       { length: 2 * translations.x.length },
       (_, at) => (at % 2 === 0 ? translations.x : translations.y)[at >> 1] / pixelSize,
     );
+    const finePhases = makePhases(runtime, childPixels, box, box);
     const model: ExpectationModel = {
       projector,
       slices_ok,
       orientations,
       coarsePhases: makePhases(runtime, coarsePixelShifts, 14, box),
-      finePhases: makePhases(runtime, childPixels, box, box),
+      finePhases,
+      sumPhases: finePhases,
       childTranslations_t2: put("real", "child translations", childPixels),
       matrices: put(
         "real",
@@ -176,6 +178,7 @@ export async function searchTinySet(
     const batch: ExpectationBatch = {
       coarse,
       fine,
+      sums: fine,
       unmasked_ik,
       sumWeights_ik,
       priors: {
@@ -188,7 +191,7 @@ export async function searchTinySet(
       runtime,
       model,
       batch,
-      { fraction: 0.999, maxSignificant: 2 ** 31, strategy: "gemm", correlation: false },
+      { fraction: 0.999, maxSignificant: 2 ** 31, strategy: "gemm", correlation: false, singlePass: false },
       capacity,
     );
     const status = await runtime.download(model.status);

@@ -203,6 +203,25 @@ export const expectationOperations: Operations<HostMemory, ExpectationOperation>
     }
   },
 
+  shellTerms(memory, { batch, classes, terms_cik, sums_cis3 }) {
+    const { pixels } = batch;
+    const lists = memory.index(pixels.byShell);
+    const terms = memory.real(terms_cik);
+    const images = memory.real(batch.images_ik);
+    const rows = classes * batch.count;
+    const sums = memory.real(sums_cis3).fill(0, 0, 3 * rows * pixels.shells);
+    for (let i = 0; i < rows; i++)
+      for (let s = 0; s < pixels.shells; s++)
+        for (let at = lists[s]; at < lists[s + 1]; at++) {
+          const k = i * pixels.count + lists[pixels.shells + 1 + at];
+          const sum = 3 * (i * pixels.shells + s);
+          sums[sum] += terms[2 * k];
+          sums[sum + 1] += terms[2 * k + 1];
+          const own = (i % batch.count) * pixels.count + lists[pixels.shells + 1 + at];
+          sums[sum + 2] += images[2 * own] ** 2 + images[2 * own + 1] ** 2;
+        }
+  },
+
   weightedSums(memory, pass) {
     const { samples, batch, rotations, shifts, phases, runs, firstRun, runCount } = pass;
     const K = batch.pixels.count;
@@ -212,7 +231,7 @@ export const expectationOperations: Operations<HostMemory, ExpectationOperation>
     const runGroup = memory.index(runs.runGroup_r);
     const ctf = memory.real(batch.ctf_ik);
     const noise = memory.real(pass.sumWeights_ik);
-    const terms = memory.real(pass.terms_ik);
+    const terms = memory.real(pass.terms_cik);
     const numerator = memory.real(pass.numerator_vk);
     const weightOut = memory.real(pass.weight_vk);
     const model = new Float64Array(2 * K);
@@ -238,10 +257,12 @@ export const expectationOperations: Operations<HostMemory, ExpectationOperation>
               sums.mass += weight;
             }
           modelImage(memory, pass, i, parent * rotations + r, model);
+          const slot = Math.floor((parent * rotations + r) / pass.rows);
           for (let k = 0; k < K; k++) {
             const [fr, fi] = [model[2 * k], model[2 * k + 1]];
-            terms[2 * (i * K + k)] += fr * sums.masked[2 * k] + fi * sums.masked[2 * k + 1];
-            terms[2 * (i * K + k) + 1] += sums.mass * (fr * fr + fi * fi);
+            const at = 2 * ((slot * batch.count + i) * K + k);
+            terms[at] += fr * sums.masked[2 * k] + fi * sums.masked[2 * k + 1];
+            terms[at + 1] += sums.mass * (fr * fr + fi * fi);
             const factor = ctf[i * K + k] * noise[i * K + k];
             numerator[2 * (view * K + k)] = factor * sums.plain[2 * k];
             numerator[2 * (view * K + k) + 1] = factor * sums.plain[2 * k + 1];

@@ -234,6 +234,21 @@ function fineCases(random: Random, shape: Shape): Case[] {
       }),
     ),
     {
+      operation: "shellTerms",
+      variant: problem.variant,
+      async run(bench) {
+        const batch = problem.batch(bench);
+        const sums = await bench.out("real", "sums", 3 * classes * shape.particles * batch.pixels.shells);
+        await bench.runtime.shellTerms({
+          batch,
+          classes,
+          terms_cik: bench.put("complex", "terms", [...problem.unmasked, ...problem.images]),
+          sums_cis3: sums,
+        });
+        return { sums: await bench.get(sums) };
+      },
+    },
+    {
       operation: "translationMoments",
       variant: `${kept.groups} groups of ${kept.children}`,
       async run(bench) {
@@ -257,14 +272,14 @@ function fineCases(random: Random, shape: Shape): Case[] {
         const mostRuns = runs.capacity - split;
         const pass = await problem.fine(bench, sumsScratch(passShape, mostRuns * shape.rotations));
         const samples = kept.samples(bench, bench.put("real", "weights", normalised));
-        const terms = await bench.zeros("complex", "terms", shape.particles * problem.pixels);
+        const terms = await bench.zeros("complex", "terms", classes * shape.particles * problem.pixels);
         const common = {
           ...pass,
           samples,
           runs,
           unmasked_ik: bench.put("complex", "unmasked", problem.unmasked),
           sumWeights_ik: bench.put("real", "sum weights", problem.weights),
-          terms_ik: terms,
+          terms_cik: terms,
         };
         const outputs: Record<string, Float64Array | Float32Array | Uint32Array> = {};
         for (const [firstRun, runCount] of [

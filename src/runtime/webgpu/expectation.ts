@@ -206,6 +206,19 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
     });
   },
 
+  shellTerms: (gpu, { batch, classes, terms_cik, sums_cis3 }) =>
+    gpu.run("shell_terms", {
+      groups: classes * batch.count * batch.pixels.shells,
+      cost: Math.ceil(batch.pixels.count / batch.pixels.shells / 64),
+      params: { pixels: batch.pixels.count, shells: batch.pixels.shells, particles: batch.count },
+      buffers: {
+        terms: terms_cik,
+        images: batch.images_ik,
+        by_shell: batch.pixels.byShell,
+        results: sums_cis3,
+      },
+    }),
+
   async weightedSums(gpu, pass) {
     const { batch, projector, matrices, rotations, shifts, phases, samples, runs, firstRun, runCount } = pass;
     const { pixels } = batch;
@@ -265,14 +278,15 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
       gpu,
       "noise_terms",
       batch.count * pixels.count,
-      { pixels: pixels.count, first_run: firstRun, run_count: runCount, rotations },
+      { pixels: pixels.count, first_run: firstRun, run_count: runCount, rotations, rows_a_class: pass.rows },
       {
         starts: runs.runStart_i,
         slices,
         sums,
         totals: pass.total_v,
         ctf: batch.ctf_ik,
-        terms: pass.terms_ik,
+        orientation: pass.orientation_v,
+        terms: pass.terms_cik,
       },
       Math.max(1, views / batch.count),
     );

@@ -1,0 +1,56 @@
+import { round } from "../geometry/rounding.js";
+import type { Model } from "./model.js";
+
+export interface SizeOptions {
+  /** Angstrom. */
+  readonly particleDiameter: number;
+  readonly incrementSize: number;
+  readonly oversampling: number;
+  /** `--coarse_size`, pixels; undefined for none. */
+  readonly maxCoarseSize?: number;
+  /** `--strict_highres_exp`, Angstrom; undefined for none. */
+  readonly strictHighRes?: number;
+  /** Coarse angular step, degrees. */
+  readonly angularStep: number;
+}
+
+/** Image sizes of an iteration: of the coarse pass, of the fine pass' probabilities, and of the sums. */
+export interface ImageSizes {
+  readonly coarse: number;
+  readonly fine: number;
+  readonly current: number;
+}
+
+/** Shells that every iteration uses at least. */
+const leastShell = 5;
+
+/** Image sizes from the resolution that the model has. */
+export function imageSizes(model: Model, options: SizeOptions): ImageSizes {
+  const { box, pixelSize } = model;
+  const shell = round(box * pixelSize * model.currentResolution) + options.incrementSize;
+  const current = Math.min(2 * shell, box);
+  const rotated = (options.angularStep / 360) * Math.PI * options.particleDiameter;
+  const wanted = 2 * Math.ceil((pixelSize * box) / (rotated / 1.2));
+  const most = options.maxCoarseSize ?? box;
+  let coarse = options.oversampling === 0 ? current : Math.min(current, most, wanted);
+  let fine = current;
+  if (options.strictHighRes !== undefined)
+    coarse = fine = Math.min(current, 2 * round((box * pixelSize) / options.strictHighRes));
+  return { coarse, fine, current };
+}
+
+/** The resolution that the classes reach together (1 / Angstrom): the last shell before signal falls under noise in the best class. */
+export function modelResolution(model: Model): number {
+  const { box, pixelSize } = model;
+  let best = leastShell;
+  for (const { radial } of model.classes) {
+    let shell = 1;
+    while (shell < box / 2 && radial.dataVsPrior[shell] >= 1) shell++;
+    best = Math.max(best, shell - 1);
+  }
+  return best / (box * pixelSize);
+}
+
+/** The resolution of the initial low-pass filter as a whole shell (1 / Angstrom). */
+export const initialResolution = (box: number, pixelSize: number, iniHigh: number): number =>
+  round((box * pixelSize) / iniHigh) / (box * pixelSize);
