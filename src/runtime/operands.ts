@@ -239,6 +239,8 @@ export interface MakeProjector {
 }
 
 export interface ProjectSlices {
+  /** Class of the first slice. */
+  readonly slot: number;
   /** Rows of `matrices`, shared by all classes; slices are class-major. */
   readonly rows: number;
   readonly projector: CentredArray;

@@ -229,7 +229,15 @@ describeRuntimes("cross-correlation of any poses (oracle 7)", (runtime, kind) =>
       const { count, batch, matrices, phases } = await posesOf(gpu, table, coarseSize, "all", undefined);
       const K = batch.pixels.count;
       const slices_ok = gpu.alloc("complex", "slices", count * K);
-      await gpu.projectSlices({ projector, matrices, rows: count, count, pixels: batch.pixels, slices_ok });
+      await gpu.projectSlices({
+        projector,
+        slot: 0,
+        matrices,
+        rows: count,
+        count,
+        pixels: batch.pixels,
+        slices_ok,
+      });
       const scratch = gpu.alloc(
         "real",
         "scratch",

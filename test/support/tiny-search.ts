@@ -68,6 +68,7 @@ export async function searchTinySet(
     );
     await runtime.projectSlices({
       projector,
+      slot: 0,
       matrices: parents,
       rows: orientations,
       count: orientations,

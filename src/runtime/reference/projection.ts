@@ -109,7 +109,7 @@ export const projectionOperations: Operations<HostMemory, ProjectionOperation> =
     });
   },
 
-  projectSlices(memory, { projector, matrices, rows, count, pixels, slices_ok }) {
+  projectSlices(memory, { projector, slot, matrices, rows, count, pixels, slices_ok }) {
     const data = memory.real(projector.data);
     const angles = memory.real(matrices);
     const xy = memory.index(pixels.xy_k);
@@ -124,7 +124,7 @@ export const projectionOperations: Operations<HostMemory, ProjectionOperation> =
           9 * (o % rows),
           pixelX(xy[k]),
           pixelY(xy[k]),
-          Math.floor(o / rows) * centredLength(projector),
+          (slot + Math.floor(o / rows)) * centredLength(projector),
         );
         to[2 * (o * pixels.count + k)] = re;
         to[2 * (o * pixels.count + k) + 1] = im;

@@ -273,7 +273,7 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
       numerator: pass.numerator_vk,
       weight: pass.weight_vk,
     });
-    await projectSlices(gpu, projector, matrices, pass.rows, pass.orientation_v, views, pixels, slices);
+    await projectSlices(gpu, projector, 0, matrices, pass.rows, pass.orientation_v, views, pixels, slices);
     await threads(
       gpu,
       "noise_terms",

@@ -1,0 +1,154 @@
+import { Ctf } from "../geometry/ctf.js";
+import { eulerToMatrix, transpose } from "../geometry/euler.js";
+import { GlibcRandom } from "../geometry/random.js";
+import { round } from "../geometry/rounding.js";
+import type { CentredArray, Runtime } from "../runtime/contract.js";
+import { makePixels, pixelTable, pixelX, pixelY } from "../runtime/tables.js";
+import type { Model } from "./model.js";
+import type { ParticleSet, ParticleState } from "./particles.js";
+
+/** How well orientations and translations of a class can be told apart. */
+export interface Accuracy {
+  /** Degrees and Angstrom. */
+  readonly rotations: number;
+  readonly translations: number;
+  /** Share of each shell in the difference that rotations make (rlnSpectralOrientabilityContribution). */
+  readonly orientability: Float64Array;
+}
+
+/** Difference at which two images are told apart with 99 %: -ln 0.01. */
+const detectable = 4.60517;
+const rotationSteps: readonly [number, number][] = [
+  [0.2, 0.05],
+  [1, 0.1],
+  [2, 0.2],
+  [5, 0.5],
+  [10, 1],
+  [20, 2],
+];
+const translationSteps: readonly [number, number][] = [
+  [1, 0.1],
+  [2, 0.2],
+  [5, 0.5],
+  [10, 1],
+];
+const stepAt = (steps: readonly [number, number][], error: number, last: number) =>
+  steps.find(([below]) => error < below)?.[1] ?? last;
+const mostDegrees = 30;
+const mostPixels = 10;
+
+/**
+ * The error in one angle or offset at which the expected squared difference of a particle's image with itself becomes significant, averaged
+ * over particles (Scheres 2012, J Struct Biol 180:519, section 2.6). Slices come from the runtime, sums are taken on the host. Work buffers
+ * come from the scope that is open.
+ */
+export async function estimateAccuracy(
+  runtime: Runtime,
+  a: {
+    readonly projector: CentredArray;
+    readonly slot: number;
+    readonly size: number;
+    readonly model: Model;
+    readonly set: ParticleSet;
+    readonly state: ParticleState;
+    readonly particles: readonly number[];
+    readonly seed: number;
+    readonly ctf: boolean;
+  },
+): Promise<Accuracy> {
+  const { model, set, state, particles, size } = a;
+  const { box, pixelSize } = set;
+  const pixels = makePixels(runtime, size, "shells");
+  const table = pixelTable(size, "shells");
+  const shells = Uint16Array.from(table, (packed) => round(Math.hypot(pixelX(packed), pixelY(packed))));
+  const count = particles.length;
+  const K = table.length;
+  const matrices = runtime.alloc("real", "trial orientations", 9 * count);
+  const slices_ok = runtime.alloc("complex", "trial slices", count * K);
+  const project = async (angles: readonly (readonly [number, number, number])[]) => {
+    runtime.upload(
+      matrices,
+      Float64Array.from(angles.flatMap(([rot, tilt, psi]) => [...transpose(eulerToMatrix(rot, tilt, psi))])),
+    );
+    await runtime.projectSlices({
+      projector: a.projector,
+      slot: a.slot,
+      matrices,
+      rows: angles.length,
+      count: angles.length,
+      pixels,
+      slices_ok,
+    });
+    return runtime.download(slices_ok, 0, 2 * angles.length * K);
+  };
+  const angles = particles.map((p) => [state.rot[p], state.tilt[p], state.psi[p]] as const);
+  const truth = (await project(angles)).slice();
+  // CTF^2 / (2 sigma2) by particle and pixel.
+  const weights = particles.map((p) => {
+    const ctf = new Ctf(set.ctf[p]);
+    const noise = model.noise[set.group[p]];
+    return Float64Array.from(table, (packed, k) => {
+      if (shells[k] === 0) return 0;
+      const step = 1 / (box * pixelSize);
+      const value = a.ctf ? ctf.at(pixelX(packed) * step, pixelY(packed) * step) : 1;
+      return (value * value) / (2 * noise[shells[k]]);
+    });
+  });
+  const draw = (p: number) => {
+    const random = new GlibcRandom(a.seed + p);
+    return random.uniform(0, 1);
+  };
+  const contributions = new Float64Array(box / 2 + 1);
+  const degrees = new Float64Array(count);
+  let active = particles.map((_, i) => i);
+  const last = particles.map(() => new Float64Array(box / 2 + 1));
+  while (active.length > 0) {
+    for (const i of active) degrees[i] += stepAt(rotationSteps, degrees[i], 5);
+    const trial = await project(
+      active.map((i) => {
+        const [rot, tilt, psi] = angles[i];
+        const u = draw(particles[i]);
+        const e = degrees[i];
+        return u < 0.3333 ? [rot + e, tilt, psi] : u < 0.6667 ? [rot, tilt + e, psi] : [rot, tilt, psi + e];
+      }),
+    );
+    active = active.filter((i, position) => {
+      const byShell = last[i].fill(0);
+      let sum = 0;
+      for (let k = 0; k < K; k++) {
+        const [re, im] = [
+          trial[2 * (position * K + k)] - truth[2 * (i * K + k)],
+          trial[2 * (position * K + k) + 1] - truth[2 * (i * K + k) + 1],
+        ];
+        const part = weights[i][k] * (re * re + im * im);
+        byShell[shells[k]] += part;
+        sum += part;
+      }
+      return sum <= detectable && degrees[i] <= mostDegrees;
+    });
+  }
+  for (const own of last) for (const [s, value] of own.entries()) contributions[s] += value;
+  const offsets = particles.map((p, i) => {
+    const alongX = draw(p) < 0.5;
+    let error = 0;
+    for (;;) {
+      error += stepAt(translationSteps, error, 2);
+      let sum = 0;
+      for (let k = 0; k < K; k++) {
+        const frequency = alongX ? pixelX(table[k]) : pixelY(table[k]);
+        const half = Math.sin((Math.PI * frequency * error) / box);
+        const power = truth[2 * (i * K + k)] ** 2 + truth[2 * (i * K + k) + 1] ** 2;
+        sum += weights[i][k] * 4 * half * half * power;
+      }
+      if (sum > detectable || error > mostPixels) return error;
+    }
+  });
+  const mean = (values: ArrayLike<number>) =>
+    Array.from(values).reduce((sum, value) => sum + value, 0) / count;
+  const total = contributions.reduce((sum, value) => sum + value, 0);
+  return {
+    rotations: mean(degrees),
+    translations: mean(offsets) * pixelSize,
+    orientability: contributions.map((value) => (total > 0 ? value / total : 0)),
+  };
+}
