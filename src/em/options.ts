@@ -1,6 +1,6 @@
 import type { CoarseStrategy } from "../runtime/contract.js";
 
-/** Options of a 3D classification, as `relion_refine` names them (without dashes and in camel case); lengths in Angstrom unless told. */
+/** Options of a 3D classification or refinement, named as `relion_refine` names them; lengths in Angstrom unless told. */
 export interface RefineOptions {
   readonly K: number;
   readonly iter: number;
@@ -10,8 +10,11 @@ export interface RefineOptions {
   readonly maskEdge: number;
   readonly zeroMask: boolean;
   readonly flattenSolvent: boolean;
-  /** Voxels 0 to 1 of a mask to flatten with instead of a sphere. */
+  /** Voxels 0 to 1 of a mask to flatten with instead of a sphere; inside the second one the map becomes its own mean. */
   readonly solventMask?: ArrayLike<number>;
+  readonly solventMask2?: ArrayLike<number>;
+  /** FSC inside the solvent mask, corrected by phase randomisation (Chen et al. 2013, Ultramicroscopy 135:24). */
+  readonly solventCorrectFsc: boolean;
   /** 0: none. */
   readonly iniHigh: number;
   readonly firstIterCc: boolean;
@@ -27,6 +30,16 @@ export interface RefineOptions {
   readonly sym: string;
   readonly limitTilt?: number;
   readonly perturb: number;
+  /** Degrees: searches around the angles that particles come with. */
+  readonly sigmaRot?: number;
+  readonly sigmaTilt?: number;
+  readonly sigmaPsi?: number;
+  readonly bimodalPsi: boolean;
+  readonly skipAlign: boolean;
+  readonly skipRotate: boolean;
+  readonly skipMaximize: boolean;
+  readonly allowCoarserSampling: boolean;
+  readonly fastSubsets: boolean;
   readonly ctf: boolean;
   readonly ctfCorrectedRef: boolean;
   readonly ctfIntactFirstPeak: boolean;
@@ -37,12 +50,22 @@ export interface RefineOptions {
   readonly pad: number;
   readonly skipGridding: boolean;
   readonly incrSize: number;
+  /** Pixels. */
   readonly coarseSize?: number;
   readonly adaptiveFraction: number;
   readonly maxSig?: number;
   readonly strictHighresExp?: number;
   readonly fixSigmaNoise: boolean;
   readonly fixSigmaOffset: boolean;
+  /** Automated refinement of two half sets. */
+  readonly autoRefine: boolean;
+  /** Up to this resolution the half sets share their data; 0 or less: they do not. */
+  readonly lowResolJoinHalves: number;
+  readonly autoLocalHealpixOrder: number;
+  readonly autoIgnoreAngles: boolean;
+  readonly autoResolAngles: boolean;
+  readonly autoIterMax: number;
+  readonly forceConverge: boolean;
   readonly randomSeed: number;
   /** Add pixels and Angstrom in the squared offset of the translation prior, as RELION 3.1 to 5 do. */
   readonly relionOffsetPrior: boolean;
