@@ -37,6 +37,16 @@ const stepAt = (steps: readonly [number, number][], error: number, last: number)
 const mostDegrees = 30;
 const mostPixels = 10;
 
+/** Work buffers of the estimate, in the scope that is open. */
+export function accuracyBuffers(runtime: Runtime, size: number, count: number) {
+  const pixels = makePixels(runtime, size, "shells");
+  return {
+    pixels,
+    matrices: runtime.alloc("real", "trial orientations", 9 * count),
+    slices_ok: runtime.alloc("complex", "trial slices", count * pixels.count),
+  };
+}
+
 /**
  * The error in one angle or offset at which the expected squared difference of a particle's image with itself becomes significant, averaged
  * over particles (Scheres 2012, J Struct Biol 180:519, section 2.6). Slices come from the runtime, sums are taken on the host. Work buffers
@@ -58,13 +68,11 @@ export async function estimateAccuracy(
 ): Promise<Accuracy> {
   const { model, set, state, particles, size } = a;
   const { box, pixelSize } = set;
-  const pixels = makePixels(runtime, size, "shells");
   const table = pixelTable(size, "shells");
   const shells = Uint16Array.from(table, (packed) => round(Math.hypot(pixelX(packed), pixelY(packed))));
   const count = particles.length;
   const K = table.length;
-  const matrices = runtime.alloc("real", "trial orientations", 9 * count);
-  const slices_ok = runtime.alloc("complex", "trial slices", count * K);
+  const { pixels, matrices, slices_ok } = accuracyBuffers(runtime, size, count);
   const project = async (angles: readonly (readonly [number, number, number])[]) => {
     runtime.upload(
       matrices,

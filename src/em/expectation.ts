@@ -13,6 +13,7 @@ import type {
   Runtime,
 } from "../runtime/contract.js";
 import { coarseScratch, compactScratch, fineScratch, sumsScratch } from "../runtime/tables.js";
+import type { PhaseClock } from "./phase-clock.js";
 
 /** Factor of correlations: a difference in the last bit of a float32 correlation still tells weights apart. */
 const correlationScale = 2 ** 22;
@@ -82,6 +83,8 @@ export interface ExpectationResult {
   /** Best fine sample: coarse sample x children + child; and its share of the probability. */
   readonly bestSample: Float64Array;
   readonly maxProbability: Float64Array;
+  /** Its correlation where those are the scores. */
+  readonly bestScore: Float64Array;
   /** ln of the sum of prior x exp(-diff2), diff2 less the constant of the particle, and that constant. */
   readonly logEvidence: Float64Array;
   readonly constants: Float64Array;
@@ -109,6 +112,7 @@ export async function expectBatch(
   batch: ExpectationBatch,
   options: ExpectationOptions,
   capacity: ExpectationCapacity,
+  clock?: PhaseClock,
 ): Promise<ExpectationResult> {
   const particles = batch.coarse.count;
   const { orientations, rotations, shifts, coarsePhases } = model;
@@ -154,6 +158,7 @@ export async function expectBatch(
   const significant = (await runtime.download(count_i)) as Uint32Array;
   const samples: CompressedSamples = { ...compressed, groups };
   const coarseSums = await runtime.download(statistics.sum_i);
+  clock?.lap("coarse");
 
   await fineWeights();
   if (options.singlePass) {
@@ -165,6 +170,7 @@ export async function expectBatch(
   const logMax = await runtime.download(statistics.logMax_i);
   const sums = await runtime.download(statistics.sum_i);
   const first = await runtime.download(compressed.firstSample_g);
+  clock?.lap("fine");
   const terms_cik = runtime.alloc("complex", "noise terms", classes * particles * batch.sums.pixels.count);
   const sums_cis3 = perParticle("shell terms", "real", 3 * classes * batch.sums.pixels.shells);
   const moments_i4 = perParticle("translation moments", "real", 4);
@@ -179,17 +185,20 @@ export async function expectBatch(
   const runWeight = new Float64Array(runCount);
   await sumViews();
   await runtime.shellTerms({ batch: batch.sums, classes, terms_cik, sums_cis3 });
+  const shellTerms = Float64Array.from(await runtime.download(sums_cis3));
+  clock?.lap("sums");
   const values = groups * children;
   return {
     significant,
     bestSample: Float64Array.from(bestFine, (best, i) =>
       start[i + 1] > start[i] ? first[start[i] + Math.floor(best / children)] + (best % children) : -1,
     ),
-    maxProbability: Float64Array.from(sums, (sum) => (sum > 0 ? 1 / sum : 0)),
+    maxProbability: Float64Array.from(sums, (sum) => (sum > 0 ? (options.correlation ? 1 : 1 / sum) : 0)),
+    bestScore: Float64Array.from(logMax, (value) => value / scale),
     logEvidence: Float64Array.from(sums, (sum, i) => Math.log(sum) + logMax[i]),
     constants: Float64Array.from(await runtime.download(constant_i)),
     moments: Float64Array.from(await runtime.download(moments_i4)),
-    shellTerms: Float64Array.from(await runtime.download(sums_cis3)),
+    shellTerms,
     runStart,
     runOrientation: await runOrientations(),
     runWeight,

@@ -18,6 +18,11 @@ export interface ParticleState {
   readonly significant: Int32Array;
 }
 
+export const copyState = (state: ParticleState): ParticleState =>
+  Object.fromEntries(
+    Object.entries(state).map(([name, values]) => [name, values.slice()]),
+  ) as unknown as ParticleState;
+
 /** The particles of a run, sorted by micrograph as RELION sorts them. */
 export interface ParticleSet {
   readonly count: number;

@@ -10,6 +10,8 @@ export interface SizeOptions {
   readonly maxCoarseSize?: number;
   /** `--strict_highres_exp`, Angstrom; undefined for none. */
   readonly strictHighRes?: number;
+  /** Half sets agree up to the current size: look further ahead. */
+  readonly highFsc: boolean;
   /** Coarse angular step, degrees. */
   readonly angularStep: number;
 }
@@ -27,7 +29,8 @@ const leastShell = 5;
 /** Image sizes from the resolution that the model has. */
 export function imageSizes(model: Model, options: SizeOptions): ImageSizes {
   const { box, pixelSize } = model;
-  const shell = round(box * pixelSize * model.currentResolution) + options.incrementSize;
+  const ahead = options.highFsc ? round(0.125 * box) : options.incrementSize;
+  const shell = round(box * pixelSize * model.currentResolution) + ahead;
   const current = Math.min(2 * shell, box);
   const rotated = (options.angularStep / 360) * Math.PI * options.particleDiameter;
   const wanted = 2 * Math.ceil((pixelSize * box) / (rotated / 1.2));

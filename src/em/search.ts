@@ -18,8 +18,8 @@ export interface Search {
   /** Translations in pixels, pairs. */
   readonly coarseShifts: Float64Array;
   readonly childShifts: Float64Array;
-  /** Angles of a child: row of `childMatrices`. */
-  angles(row: number): EulerAngles;
+  /** The pose of a fine sample; x and y in pixels. */
+  pose(sample: number): EulerAngles & { readonly x: number; readonly y: number; readonly class: number };
 }
 
 /** `instance` is the perturbation as a share of a step. */
@@ -67,11 +67,20 @@ export function makeSearch(
     childMatrices,
     coarseShifts: Float64Array.from(coarse),
     childShifts: Float64Array.from(child),
-    angles(row) {
-      const o = Math.floor(row / rotations);
-      return turned(
-        oversampledOrientations(grid, Math.floor(o / psis), o % psis, oversampling)[row % rotations],
-      );
+    pose(sample) {
+      const children = rotations * shifts;
+      const [parent, own] = [Math.floor(sample / children), sample % children];
+      const count = translations.x.length;
+      const [row, translation] = [Math.floor(parent / count), parent % count];
+      const o = row % orientations;
+      const angles = oversampledOrientations(grid, Math.floor(o / psis), o % psis, oversampling);
+      const at = 2 * (translation * shifts + (own % shifts));
+      return {
+        ...turned(angles[Math.floor(own / shifts)]),
+        x: child[at],
+        y: child[at + 1],
+        class: Math.floor(row / orientations),
+      };
     },
   };
 }

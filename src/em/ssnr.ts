@@ -162,6 +162,29 @@ export async function mapFsc(
   return fscOfSums(await runtime.download(sums_s4));
 }
 
+/** Mean |F|^2 of a map by shell 0 .. box / 2, transforms divided by the number of voxels. Work buffers come from the scope that is open. */
+export async function mapPower(runtime: Runtime, map: DeviceBuffer, box: number): Promise<Float64Array> {
+  const shape = [box, box, box];
+  const length = box * box * (Math.floor(box / 2) + 1);
+  const spectrum = runtime.alloc("complex", "map transform", length);
+  const copy = runtime.alloc("complex", "transform copy", length);
+  await runtime.forwardFft(runtime.makeFft(shape, 1), map, spectrum);
+  await runtime.copy(spectrum, copy);
+  const shells = Math.floor(box / 2) + 1;
+  const sums_s4 = runtime.alloc("real", "shell sums", 4 * shells);
+  const scratch = runtime.alloc("real", "shell scratch", shellScratch(box, shells));
+  await runtime.shellProducts({
+    a: spectrum,
+    b: copy,
+    layout: { kind: "fft", shape },
+    shells,
+    sums_s4,
+    scratch,
+  });
+  const sums = await runtime.download(sums_s4);
+  return Float64Array.from({ length: shells }, (_, s) => sums[4 * s + 1] / sums[4 * s + 3]);
+}
+
 /** Share of the sphere of shells before data_vs_prior < 1 that the data cover (rlnOverallFourierCompleteness). */
 export function overallCompleteness(dataVsPrior: ArrayLike<number>, coverage: ArrayLike<number>): number {
   let most = 1;

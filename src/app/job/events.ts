@@ -1,17 +1,5 @@
+import type { Phase } from "../../em/phase-clock.js";
 import type { Scope } from "../../runtime/arena.js";
-
-/** Parts of an iteration that time is counted for. */
-export const phases = [
-  "read",
-  "prepare",
-  "coarse",
-  "fine",
-  "sums",
-  "accuracy",
-  "reconstruct",
-  "write",
-] as const;
-export type Phase = (typeof phases)[number];
 
 /** One class (or half set) after an iteration. Spectra by shell 0 .. box / 2. */
 export interface ClassSummary {
@@ -80,7 +68,11 @@ export type JobEvent = { readonly time: number } & (
       readonly averagePmax: number;
       readonly logLikelihood: number;
       /** Mean changes against the iteration before: degrees, Angstrom, share of the particles. Absent after the first. */
-      readonly changes?: { readonly orientations: number; readonly offsets: number; readonly classes: number };
+      readonly changes?: {
+        readonly orientations: number;
+        readonly offsets: number;
+        readonly classes: number;
+      };
       readonly classes: readonly ClassSummary[];
       /** Significant coarse samples of a particle: counts by power of two, [1, 2), [2, 4), ... */
       readonly significant: readonly number[];

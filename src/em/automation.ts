@@ -1,0 +1,157 @@
+import { angularStep } from "../geometry/sampling.js";
+import type { RefineOptions } from "./options.js";
+
+/** Steps of the search: degrees and Angstrom. */
+export interface SamplingSteps {
+  readonly healpixOrder: number;
+  readonly psiStep: number;
+  readonly offsetRange: number;
+  readonly offsetStep: number;
+}
+
+/** The search of an iteration, and the one that the run began with. */
+export interface Sampling extends SamplingSteps {
+  readonly original: SamplingSteps;
+  /** Random turn of the grids, as a share of a step. */
+  readonly perturbation: number;
+}
+
+/** Changes between two iterations: mean angle (degrees), root mean square offset (Angstrom), share of other classes. */
+export interface Changes {
+  readonly orientations: number;
+  readonly offsets: number;
+  readonly classes: number;
+}
+
+/** What decides on sampling and convergence of an automated refinement; kept for classifications too. */
+export interface Automation {
+  readonly changes: Changes;
+  readonly smallest: Changes;
+  /** Iterations without better resolution, and without larger changes than before. */
+  readonly withoutGain: number;
+  readonly withoutChange: number;
+  /** 1 / Angstrom. */
+  readonly bestResolution: number;
+  /** Degrees and Angstrom; 999 before the first estimate. */
+  readonly accuracyRotations: number;
+  readonly accuracyTranslations: number;
+  readonly fineEnough: boolean;
+  readonly converged: boolean;
+  readonly highFsc: boolean;
+  readonly incrementSize: number;
+  /** Standard deviation of the priors on angles in local searches, degrees; 0: global search. */
+  readonly localSigma: number;
+}
+
+const never: Changes = { orientations: 999, offsets: 999, classes: 9999999 };
+
+export function newAutomation(options: RefineOptions): Automation {
+  const local = options.autoRefine && options.healpixOrder >= options.autoLocalHealpixOrder;
+  return {
+    changes: never,
+    smallest: never,
+    withoutGain: 0,
+    withoutChange: 0,
+    bestResolution: 0,
+    accuracyRotations: 999,
+    accuracyTranslations: 999,
+    fineEnough: false,
+    converged: false,
+    highFsc: false,
+    incrementSize: options.incrSize,
+    localSigma: local ? 2 * fineStep(options.healpixOrder, options.oversampling) : 0,
+  };
+}
+
+const fineStep = (order: number, oversampling: number) => angularStep(order) / 2 ** oversampling;
+
+/** Differences of resolution (1 / Angstrom) that are no gain. */
+const leastGain = 1e-4;
+
+/** Count iterations without gain in resolution. */
+export function countGain(automation: Automation, resolution: number): Automation {
+  const better = resolution > automation.bestResolution + leastGain;
+  return {
+    ...automation,
+    withoutGain: better ? 0 : automation.withoutGain + 1,
+    bestResolution: Math.max(resolution, automation.bestResolution),
+  };
+}
+
+/** Count iterations in which assignments changed no more than before (steps of the fine grid). */
+export function countChanges(
+  automation: Automation,
+  changes: Changes,
+  sampling: SamplingSteps,
+  oversampling: number,
+): Automation {
+  const { smallest } = automation;
+  const angle = fineStep(sampling.healpixOrder, oversampling);
+  const offset = sampling.offsetStep / 2 ** oversampling;
+  const still =
+    1.03 * changes.classes >= smallest.classes &&
+    (changes.offsets / offset < 0.4 || 1.03 * changes.offsets >= smallest.offsets) &&
+    (changes.orientations / angle < 0.4 || 1.03 * changes.orientations >= smallest.orientations);
+  return {
+    ...automation,
+    changes,
+    withoutChange: still ? automation.withoutChange + 1 : 0,
+    smallest: {
+      orientations: Math.min(smallest.orientations, changes.orientations),
+      offsets: Math.min(smallest.offsets, changes.offsets),
+      classes: Math.min(smallest.classes, Math.floor(changes.classes + 0.5)),
+    },
+  };
+}
+
+/** Whether an automated refinement has nothing left to gain: the coming iteration is the last one. */
+export const hasConverged = (automation: Automation, options: RefineOptions): boolean =>
+  automation.fineEnough &&
+  automation.withoutGain >= 1 &&
+  (automation.withoutChange >= 1 || options.autoIgnoreAngles);
+
+/** The largest offset step, Angstrom. */
+const largestOffsetStep = 1.5;
+
+/**
+ * The search of the next iteration of an automated refinement (Scheres 2012, J Struct Biol 180:519, section 2.7): finer where the accuracy
+ * of the assignments asks for it. `resolution` in 1 / Angstrom.
+ */
+export function nextSampling(
+  automation: Automation,
+  sampling: Sampling,
+  options: RefineOptions,
+  resolution: number,
+): { automation: Automation; sampling: Sampling } {
+  const { oversampling } = options;
+  const step = fineStep(sampling.healpixOrder, oversampling);
+  const byResolution =
+    options.autoResolAngles &&
+    360 / Math.ceil(Math.PI * options.particleDiameter * resolution) < step &&
+    sampling.healpixOrder + 1 !== options.autoLocalHealpixOrder;
+  const settled = automation.withoutChange >= 1 || options.autoIgnoreAngles;
+  if (!((automation.withoutGain >= 1 || byResolution) && settled)) return { automation, sampling };
+  if (step < 0.75 * automation.accuracyRotations)
+    return { automation: { ...automation, fineEnough: true }, sampling };
+  let offsetStep = Math.min(largestOffsetStep, 0.75 * automation.accuracyTranslations) * 2 ** oversampling;
+  let offsetRange = Math.min(
+    1.3 * sampling.offsetRange,
+    Math.max(1.5 * offsetStep, 5 * automation.changes.offsets),
+  );
+  if (offsetRange > 4 * offsetStep) offsetRange /= 2;
+  if (offsetRange > 4 * offsetStep) offsetStep = offsetRange / 4;
+  if (offsetStep > sampling.offsetStep) ({ offsetStep, offsetRange } = sampling);
+  const healpixOrder = sampling.healpixOrder + 1;
+  const local = healpixOrder >= options.autoLocalHealpixOrder;
+  return {
+    sampling: { ...sampling, healpixOrder, psiStep: angularStep(healpixOrder), offsetStep, offsetRange },
+    automation: {
+      ...automation,
+      fineEnough: false,
+      withoutGain: 0,
+      withoutChange: 0,
+      smallest: never,
+      localSigma: local ? 2 * fineStep(healpixOrder, oversampling) : automation.localSigma,
+    },
+  };
+}

@@ -1,0 +1,151 @@
+import { logZero } from "../runtime/contract.js";
+import { ctfLength, ctfRow } from "../runtime/tables.js";
+import type { IterationInput } from "./iteration.js";
+import { noiseImages } from "./noise-fill.js";
+
+/** What the host sends with a batch of particles. A memory plan uses nothing but lengths. */
+export interface HostBatch {
+  readonly count: number;
+  /** [i][y][x] as read. */
+  readonly images: ArrayLike<number>;
+  /** Whole pixels by which the images move: pairs. */
+  readonly shifts_i2: ArrayLike<number>;
+  readonly group_i: ArrayLike<number>;
+  /** `ctfLength` numbers a particle. */
+  readonly ctf: ArrayLike<number>;
+  readonly normFactor_i: ArrayLike<number>;
+  /** Images that fill what is outside the mask. */
+  readonly noise?: ArrayLike<number>;
+  /** Log priors of orientations (of all particles, or of each) and of translations by particle. */
+  readonly orientation: { readonly values: ArrayLike<number>; readonly perParticle: boolean };
+  readonly translation_it: ArrayLike<number>;
+}
+
+/** Half away from zero. */
+const roundHalfAway = (value: number) => Math.sign(value) * Math.floor(Math.abs(value) + 0.5);
+
+const isSeeded = ({ seeds, oneClass, model }: IterationInput) =>
+  seeds !== undefined && !oneClass && model.classes.length > 1;
+
+export function hostBatch(
+  input: IterationInput,
+  particles: readonly number[],
+  images: Float32Array,
+): HostBatch {
+  const { options, model, set, state } = input;
+  const shifts_i2 = Int32Array.from({ length: 2 * particles.length }, (_, at) =>
+    roundHalfAway((at % 2 === 0 ? state.originX : state.originY)[particles[at >> 1]] / set.pixelSize),
+  );
+  const spectra = particles.map((p) => model.noise[set.group[p]]);
+  return {
+    count: particles.length,
+    images,
+    shifts_i2,
+    group_i: Uint32Array.from(particles, (p) => set.group[p]),
+    ctf: Float64Array.from(particles.flatMap((p) => particleCtf(input, p))),
+    normFactor_i: Float64Array.from(particles, (p) => (options.norm ? model.averageNorm / state.norm[p] : 1)),
+    ...(options.zeroMask ? {} : { noise: noiseImages(set.box, particles, spectra, options.randomSeed) }),
+    orientation: orientationPriors(input, particles),
+    translation_it: translationPriors(input, particles, shifts_i2),
+  };
+}
+
+/** The lengths of a batch without its contents. */
+export function batchLengths(input: IterationInput, count: number): HostBatch {
+  const { options, set, search, model } = input;
+  const classes = input.oneClass ? 1 : model.classes.length;
+  const orientations = classes * search.orientations;
+  const perParticle = isSeeded(input);
+  const pixels = { length: count * set.box ** 2 };
+  return {
+    count,
+    images: pixels,
+    shifts_i2: { length: 2 * count },
+    group_i: { length: count },
+    ctf: { length: count * ctfLength },
+    normFactor_i: { length: count },
+    ...(options.zeroMask ? {} : { noise: pixels }),
+    orientation: { values: { length: perParticle ? count * orientations : orientations }, perParticle },
+    translation_it: { length: count * search.translations.x.length },
+  };
+}
+
+function particleCtf({ options, set, model }: IterationInput, particle: number): number[] {
+  const scale = Math.max(0.001, model.scale[set.group[particle]]);
+  const { box, pixelSize } = set;
+  if (!options.ctf || !model.ctfCorrected) {
+    // Scale alone: sin of a quarter turn below zero.
+    const row = new Array<number>(ctfLength).fill(0);
+    row[4] = 0.25;
+    row[6] = scale;
+    return row;
+  }
+  const parameters = set.ctf[particle];
+  return ctfRow(
+    { ...parameters, scale: (parameters.scale ?? 1) * scale },
+    {
+      box,
+      pixelSize,
+      intactFirstPeak: options.ctfIntactFirstPeak,
+      phaseFlipped: options.ctfPhaseFlipped,
+      onlyFlipPhases: options.onlyFlipPhases,
+    },
+  );
+}
+
+/** Log priors of the coarse orientations, relative to their mean; one row for all unless particles are bound to classes. */
+function orientationPriors(input: IterationInput, particles: readonly number[]): HostBatch["orientation"] {
+  const { model, search, correlation, seeds, oneClass } = input;
+  const classes = oneClass ? model.classes.slice(0, 1) : model.classes;
+  const psis = search.grid.psi.length;
+  const { orientations } = search;
+  const shared = new Float64Array(classes.length * orientations);
+  const all = classes.flatMap(({ directions }) => [...directions]);
+  const mean = all.reduce((sum, value) => sum + value, 0) / all.length;
+  for (const [k, { directions, weight }] of classes.entries())
+    for (let o = 0; o < orientations; o++) {
+      const value = directions[Math.floor(o / psis)];
+      shared[k * orientations + o] = correlation
+        ? 0
+        : value > 0 && weight > 0
+          ? Math.log(value / mean)
+          : logZero;
+    }
+  if (seeds === undefined || !isSeeded(input)) return { values: shared, perParticle: false };
+  const values = new Float64Array(particles.length * shared.length);
+  for (const [i, particle] of particles.entries())
+    values.set(
+      shared.map((prior, at) => (Math.floor(at / orientations) === seeds[particle] ? prior : logZero)),
+      i * shared.length,
+    );
+  return { values, perParticle: true };
+}
+
+/** Log priors of the coarse translations (unperturbed), relative to their mean. */
+function translationPriors(
+  { model, search, set, options, correlation }: IterationInput,
+  particles: readonly number[],
+  shifts: Int32Array,
+): Float64Array {
+  const { x, y } = search.translations;
+  const values = new Float64Array(particles.length * x.length);
+  if (correlation) return values;
+  const unit = set.pixelSize;
+  const variance = model.sigmaOffset ** 2;
+  for (const [i, particle] of particles.entries()) {
+    const row = values.subarray(i * x.length, (i + 1) * x.length);
+    const [oldX, oldY] = [shifts[2 * i], shifts[2 * i + 1]];
+    const [priorX, priorY] = [set.priorX[particle], set.priorY[particle]];
+    for (let t = 0; t < x.length; t++) {
+      const d2 = options.relionOffsetPrior
+        ? ((oldX + x[t] - priorX) ** 2 + (oldY + y[t] - priorY) ** 2) * unit * unit
+        : (oldX * unit + x[t] - priorX) ** 2 + (oldY * unit + y[t] - priorY) ** 2;
+      row[t] = variance < 1e-4 ? (d2 === 0 ? 0 : logZero) : -d2 / (2 * variance);
+    }
+    const allowed = row.filter((value) => value > logZero);
+    const most = allowed.reduce((a, b) => Math.max(a, b), logZero);
+    const mean = allowed.reduce((sum, value) => sum + Math.exp(value - most), 0) / x.length;
+    for (let t = 0; t < x.length; t++) if (row[t] > logZero) row[t] -= most + Math.log(mean);
+  }
+  return values;
+}

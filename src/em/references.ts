@@ -1,0 +1,38 @@
+import type { CentredArray, Runtime } from "../runtime/contract.js";
+import type { Model } from "./model.js";
+import { allocProjector, fillProjector } from "./reference.js";
+
+/** The references of an iteration as projectors on the device, in an iteration scope that `close` ends. */
+export class DeviceReferences {
+  private constructor(
+    readonly runtime: Runtime,
+    readonly projector: CentredArray,
+    /** Power spectrum of each reference: tau2 where there is no FSC. */
+    readonly tau2: readonly Float64Array[],
+  ) {}
+
+  /** The first `classes` references up to `currentSize`. */
+  static async open(
+    runtime: Runtime,
+    model: Model,
+    classes: number,
+    currentSize: number,
+  ): Promise<DeviceReferences> {
+    const { box, padding } = model;
+    runtime.push("iteration");
+    const projector = allocProjector(runtime, box, padding, currentSize, classes);
+    const tau2: Float64Array[] = [];
+    for (let slot = 0; slot < classes; slot++) {
+      runtime.push("job");
+      const map = runtime.alloc("real", "reference", box ** 3);
+      runtime.upload(map, model.classes[slot].map);
+      tau2.push(await fillProjector(runtime, map, box, projector, slot));
+      runtime.pop("job");
+    }
+    return new DeviceReferences(runtime, projector, tau2);
+  }
+
+  close(): void {
+    this.runtime.pop("iteration");
+  }
+}

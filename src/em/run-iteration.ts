@@ -1,0 +1,311 @@
+import { angularDistance, eulerToMatrix } from "../geometry/euler.js";
+import { classSeeds, nextParticleOrder, Perturbation } from "../geometry/random.js";
+import { orientationGrid } from "../geometry/sampling.js";
+import type { PointGroup } from "../geometry/symmetry.js";
+import { translationGrid } from "../geometry/translations.js";
+import { type Accuracy, estimateAccuracy } from "./accuracy.js";
+import { type Automation, countChanges, countGain, type Sampling } from "./automation.js";
+import { DeviceIteration, type IterationInput } from "./iteration.js";
+import type { ReconstructedClass } from "./maximisation.js";
+import type { Model } from "./model.js";
+import type { RefineOptions } from "./options.js";
+import { copyState, type ParticleSet, type ParticleState } from "./particles.js";
+import { PhaseClock } from "./phase-clock.js";
+import { lowPassMap } from "./reference.js";
+import { DeviceReferences } from "./references.js";
+import { membersOf, type RefineContext, type Refinement } from "./refinement.js";
+import { type ImageSizes, imageSizes, initialResolution, modelResolution } from "./schedule.js";
+import { makeSearch, type Search } from "./search.js";
+import { flattenSolvent } from "./solvent.js";
+import { overallCompleteness } from "./ssnr.js";
+import { ParameterSums } from "./sums.js";
+
+/** What an iteration tells while it runs. */
+export interface IterationWatch {
+  /** Called before the particles are read; returns how many to take at a time. */
+  batchSize(input: IterationInput): Promise<number>;
+  phase?(name: string): void;
+  progress?(done: number, total: number): void;
+}
+
+/** What an iteration leaves besides the new state. */
+export interface IterationReport {
+  readonly sizes: ImageSizes;
+  readonly clock: PhaseClock;
+  readonly failed: number;
+  /** Particles whose set of significant samples was cut to what the device holds. */
+  readonly limited: number;
+  /** Bytes of the fine weights of all batches: compressed, and what all samples would take. */
+  readonly weightBytes: { compressed: number; dense: number };
+}
+
+/** Particles that the accuracy is estimated from. */
+const accuracyParticles = 100;
+const leastClassWeight = 0.01;
+
+/** Orientations and translations of an iteration. */
+export function searchOf(
+  options: RefineOptions,
+  sampling: Sampling,
+  group: PointGroup,
+  pixelSize: number,
+): Search {
+  const grid = orientationGrid({
+    order: sampling.healpixOrder,
+    psiStep: sampling.psiStep,
+    group,
+    ...(options.limitTilt === undefined ? {} : { limitTilt: options.limitTilt }),
+  });
+  const translations = translationGrid(sampling.offsetRange, sampling.offsetStep);
+  return makeSearch(grid, translations, options.oversampling, sampling.perturbation, pixelSize);
+}
+
+/** The order of the particles in an iteration: every iteration shuffles that of the one before. */
+function particleOrder(set: ParticleSet, seed: number, iteration: number, half?: Uint8Array): Uint32Array {
+  let order: Uint32Array = Uint32Array.from({ length: set.count }, (_, p) => p);
+  const halves = half?.map((which) => which + 1);
+  for (let i = 1; i <= iteration; i++) order = nextParticleOrder(order, seed, i, halves);
+  return order;
+}
+
+function perturbationOf(options: RefineOptions, iteration: number): number {
+  const perturbation = new Perturbation(options.perturb, options.randomSeed);
+  for (let i = 1; i <= iteration; i++) perturbation.next(i);
+  return perturbation.instance;
+}
+
+/** Sizes of the images in the coming iteration. */
+export function nextSizes(refinement: Refinement, options: RefineOptions): ImageSizes {
+  const { sampling, automation, models } = refinement;
+  return imageSizes(models[0], {
+    particleDiameter: options.particleDiameter,
+    incrementSize: automation.incrementSize,
+    oversampling: options.oversampling,
+    angularStep: 360 / (6 * 2 ** sampling.healpixOrder),
+    highFsc: automation.highFsc && models[0].averagePmax > 0.1,
+    ...(options.coarseSize === undefined ? {} : { maxCoarseSize: options.coarseSize }),
+    ...(options.strictHighresExp === undefined ? {} : { strictHighRes: options.strictHighresExp }),
+  });
+}
+
+/** One iteration of a classification: expectation over all particles, then new maps and parameters. The given state stays as it is. */
+export async function nextIteration(
+  context: RefineContext,
+  refinement: Refinement,
+  watch: IterationWatch,
+): Promise<{ refinement: Refinement; report: IterationReport }> {
+  const { runtime, set, options, group, images } = context;
+  const iteration = refinement.iteration + 1;
+  const clock = new PhaseClock();
+  const correlation = options.alwaysCc || (options.firstIterCc && iteration === 1);
+  const grown = options.K > 1 && context.references === 1;
+  const oneClass = grown && options.firstIterCc && iteration === 1;
+  const seedIteration = options.firstIterCc ? 2 : 1;
+  const order = particleOrder(set, options.randomSeed, iteration, refinement.half);
+  const sizes = nextSizes(refinement, options);
+  const sampling = { ...refinement.sampling, perturbation: perturbationOf(options, iteration) };
+  const search = searchOf(options, sampling, group, set.pixelSize);
+  const model = copyModel(refinement.models[0]);
+  const next = copyState(refinement.particles);
+  const input: IterationInput = {
+    options,
+    model: refinement.models[0],
+    set,
+    state: refinement.particles,
+    search,
+    sizes,
+    group,
+    correlation,
+    oneClass,
+    ...(grown && iteration === seedIteration
+      ? { seeds: classSeeds(order, options.randomSeed, options.K) }
+      : {}),
+  };
+  const batchSize = await watch.batchSize(input);
+  const sums = new ParameterSums(input, next);
+  let automation = refinement.automation;
+  const report = { sizes, clock, failed: 0, limited: 0, weightBytes: { compressed: 0, dense: 0 } };
+  const classes = oneClass ? 1 : options.K;
+  const references = await DeviceReferences.open(runtime, input.model, classes, sizes.current);
+  try {
+    if (!correlation && !options.skipAlign) {
+      watch.phase?.("accuracy of assignments");
+      const accuracy = await classAccuracies(references, input, order);
+      automation = { ...automation, ...applyAccuracy(model, accuracy) };
+    }
+    const device = await DeviceIteration.start(references, input, batchSize, clock);
+    await runtime.finish();
+    clock.lap("accuracy");
+    watch.phase?.("expectation");
+    let done = 0;
+    for await (const batch of images.batches(membersOf(set, undefined, 0), batchSize)) {
+      for await (const result of device.expect(batch.particles, batch.images)) {
+        sums.add(result);
+        report.limited += result.limited;
+        report.weightBytes.compressed += result.result.weightBytes.compressed;
+        report.weightBytes.dense += result.result.weightBytes.dense;
+        done += result.particles.length;
+        watch.progress?.(done, set.count);
+      }
+    }
+    await device.check();
+    watch.phase?.("maximisation");
+    for (let k = 0; k < classes; k++)
+      applyReconstruction(model, k, await device.reconstruct(k, sums.classWeight[k]));
+  } finally {
+    references.close();
+  }
+  report.failed = sums.failed;
+  sums.update(model);
+  model.ctfCorrected = true;
+  model.currentSize = sizes.current;
+  if (correlation && iteration === 1 && options.iniHigh > 0) await filterAgain(context, model, oneClass);
+  if (options.flattenSolvent)
+    for (const own of model.classes) own.map = flattenSolvent(own.map, set.box, set.pixelSize, options);
+  model.currentResolution =
+    options.iniHigh > 0 && iteration === 1 && options.firstIterCc
+      ? initialResolution(set.box, set.pixelSize, options.iniHigh)
+      : modelResolution(model);
+  automation = countGain(automation, model.currentResolution);
+  automation = countChanges(
+    automation,
+    changesBetween(refinement.particles, next, group),
+    sampling,
+    options.oversampling,
+  );
+  clock.lap("reconstruct");
+  return {
+    refinement: { iteration, models: [model], particles: next, sampling, automation },
+    report,
+  };
+}
+
+const copyModel = (model: Model): Model => ({
+  ...model,
+  classes: model.classes.map((own) => ({ ...own })),
+});
+
+/** Accuracy of each class, undefined for classes that are nearly empty. */
+async function classAccuracies(
+  references: DeviceReferences,
+  input: IterationInput,
+  order: Uint32Array,
+): Promise<(Accuracy | undefined)[]> {
+  const { runtime, projector } = references;
+  const { model, set, state, options, sizes } = input;
+  const accuracies: (Accuracy | undefined)[] = [];
+  for (let slot = 0; slot < projector.classes; slot++) {
+    if (model.classes[slot].weight < leastClassWeight) {
+      accuracies.push(undefined);
+      continue;
+    }
+    runtime.push("job");
+    accuracies.push(
+      await estimateAccuracy(runtime, {
+        projector,
+        slot,
+        size: sizes.current,
+        model,
+        set,
+        state,
+        particles: [...order.subarray(0, accuracyParticles)],
+        seed: options.randomSeed,
+        ctf: options.ctf && model.ctfCorrected,
+      }),
+    );
+    runtime.pop("job");
+  }
+  return accuracies;
+}
+
+/** Accuracies into the model; the best ones decide on sampling. */
+function applyAccuracy(
+  model: Model,
+  accuracies: readonly (Accuracy | undefined)[],
+): Pick<Automation, "accuracyRotations" | "accuracyTranslations"> {
+  const best = { accuracyRotations: 999, accuracyTranslations: 999 };
+  for (const [k, own] of model.classes.entries()) {
+    const found = accuracies[k];
+    own.accuracyRotations = found?.rotations ?? 999;
+    own.accuracyTranslations = found?.translations ?? 999;
+    if (found === undefined) continue;
+    own.orientability = found.orientability;
+    if (own.accuracyRotations < best.accuracyRotations) best.accuracyRotations = own.accuracyRotations;
+    if (own.accuracyTranslations < best.accuracyTranslations)
+      best.accuracyTranslations = own.accuracyTranslations;
+  }
+  return best;
+}
+
+function applyReconstruction(model: Model, k: number, { map, radial }: ReconstructedClass): void {
+  const own = model.classes[k];
+  own.map = map;
+  own.radial = { ...radial, fsc: new Float64Array(radial.tau2.length) };
+  own.completeness = overallCompleteness(radial.dataVsPrior, radial.coverage);
+  own.estimatedResolution = classResolution(model, radial.dataVsPrior);
+}
+
+/** Resolution of a class in Angstrom: the last shell before signal falls under noise. */
+function classResolution({ box, pixelSize }: Model, dataVsPrior: Float64Array): number {
+  let shell = 1;
+  while (shell < dataVsPrior.length && dataVsPrior[shell] >= 1) shell++;
+  return shell > 1 ? (box * pixelSize) / (shell - 1) : 999;
+}
+
+/** References of a correlation iteration go back to the resolution that they started with; all classes start from the first one. */
+async function filterAgain(
+  { runtime, options, set }: RefineContext,
+  model: Model,
+  oneClass: boolean,
+): Promise<void> {
+  const { box, pixelSize } = set;
+  const edge = (box * pixelSize) / options.iniHigh;
+  const filter2 = (s: number) => {
+    const inside = Math.min(1, Math.max(0, (edge + 1 - s) / 2));
+    return (0.5 - 0.5 * Math.cos(Math.PI * inside)) ** 2;
+  };
+  for (const own of oneClass ? model.classes.slice(0, 1) : model.classes) {
+    runtime.push("iteration");
+    try {
+      const map = runtime.alloc("real", "map", box ** 3);
+      runtime.upload(map, own.map);
+      runtime.push("job");
+      await lowPassMap(runtime, map, box, pixelSize, options.iniHigh);
+      runtime.pop("job");
+      own.map = (await runtime.download(map)) as Float32Array | Float64Array;
+    } finally {
+      runtime.pop("iteration");
+    }
+    const { radial } = own;
+    own.radial = {
+      ...radial,
+      tau2: radial.tau2.map((value, s) => value * filter2(s)),
+      dataVsPrior: radial.dataVsPrior.map((value, s) => value * filter2(s)),
+    };
+  }
+  if (!oneClass) return;
+  const [first] = model.classes;
+  const weight = first.weight / model.classes.length;
+  const directions = first.directions.map((value) => value / model.classes.length);
+  model.classes = model.classes.map(() => ({ ...first, weight, directions }));
+}
+
+function changesBetween(before: ParticleState, after: ParticleState, group: PointGroup) {
+  const count = after.rot.length;
+  const [, ...others] = group.operators;
+  let [angles, offsets, classes] = [0, 0, 0];
+  for (let p = 0; p < count; p++) {
+    angles += angularDistance(
+      eulerToMatrix(after.rot[p], after.tilt[p], after.psi[p]),
+      eulerToMatrix(before.rot[p], before.tilt[p], before.psi[p]),
+      others,
+    );
+    offsets += (after.originX[p] - before.originX[p]) ** 2 + (after.originY[p] - before.originY[p]) ** 2;
+    if (after.class[p] !== before.class[p]) classes++;
+  }
+  return {
+    orientations: angles / count,
+    offsets: Math.sqrt(offsets / (2 * count)),
+    classes: classes / count,
+  };
+}
