@@ -5,6 +5,7 @@ import { UserError } from "../errors.js";
 import { infoCommand } from "./commands/info.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { memoryCommand } from "./commands/memory.js";
+import { refineCommand } from "./commands/refine.js";
 import { simulateCommand } from "./commands/simulate.js";
 import { verifyCommand } from "./commands/verify.js";
 
@@ -18,6 +19,7 @@ const program = new Command("cryotile")
   .version(manifest.version)
   .option("--debug", "print a stack trace with an error")
   .showHelpAfterError("(cryotile --help lists the commands, cryotile COMMAND --help its options)")
+  .addCommand(refineCommand())
   .addCommand(infoCommand())
   .addCommand(simulateCommand())
   .addCommand(inspectCommand())

@@ -41,8 +41,8 @@ export interface Refinement {
   readonly automation: Automation;
 }
 
-/** Images at a time while noise spectra are estimated. */
-const noiseBatch = 64;
+/** Bytes of images at a time while noise spectra are estimated. */
+const noiseBytes = 2 ** 24;
 
 /** Particles of a half set, or all. */
 export const membersOf = (set: ParticleSet, half: Uint8Array | undefined, which: number): number[] =>
@@ -163,7 +163,8 @@ async function initialNoise(context: RefineContext, members: readonly number[]):
   const noise = new InitialNoise(runtime, set.box, set.groupNames.length, mask);
   runtime.push("iteration");
   try {
-    for await (const batch of images.batches(members, noiseBatch))
+    const count = Math.max(1, Math.floor(noiseBytes / (16 * set.box ** 2)));
+    for await (const batch of images.batches(members, count))
       await noise.add(
         batch.images,
         batch.particles.map((p) => set.group[p]),

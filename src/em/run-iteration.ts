@@ -40,7 +40,7 @@ export interface IterationReport {
 }
 
 /** Particles that the accuracy is estimated from. */
-const accuracyParticles = 100;
+export const accuracyParticles = 100;
 const leastClassWeight = 0.01;
 
 /** Orientations and translations of an iteration. */

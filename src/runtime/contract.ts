@@ -142,8 +142,9 @@ export interface Capabilities {
   readonly software: boolean;
   /** Most bytes of one buffer. */
   readonly maxBufferBytes: number;
-  /** Bytes of the arena. */
+  /** Bytes of the arena, and of the pieces that it consists of: no buffer crosses from one to the next. */
   readonly arenaBytes: number;
+  readonly slabs: readonly number[];
   readonly workgroupBytes: number;
   readonly workgroupInvocations: number;
   readonly float16: boolean;

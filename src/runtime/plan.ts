@@ -79,6 +79,7 @@ function planningRuntime(layout: RuntimeLayout, arena: Arena): Runtime {
       software: true,
       maxBufferBytes: Number.MAX_SAFE_INTEGER,
       arenaBytes: arena.capacity,
+      slabs: [arena.capacity],
       workgroupBytes: 0,
       workgroupInvocations: 1,
       float16: false,

@@ -45,6 +45,7 @@ export function openReference({ bytes = 2 ** 32, onEvent }: ReferenceOptions = {
       software: true,
       maxBufferBytes: bytes,
       arenaBytes: bytes,
+      slabs: [bytes],
       workgroupBytes: 0,
       workgroupInvocations: 1,
       float16: false,

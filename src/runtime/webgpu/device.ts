@@ -28,6 +28,14 @@ const slots = 512;
 const groupsAcross = 32768;
 const unusedBytes = 256;
 
+/** The arena in pieces that the device allows. */
+export function slabSizes(bytes: number, maxBufferSize: number): number[] {
+  const most = Math.min(bytes, maxBufferSize);
+  const sizes: number[] = [];
+  for (let rest = bytes; rest > 0; rest -= most) sizes.push(Math.floor(Math.min(rest, most) / 256) * 256);
+  return sizes;
+}
+
 /** One WebGPU device with its arena, kernels and queue of launches. */
 export class GpuDevice {
   readonly arena: Arena;
@@ -49,10 +57,7 @@ export class GpuDevice {
     private readonly load: ShaderLoader,
     onEvent?: (event: TraceEvent) => void,
   ) {
-    const slabBytes = Math.min(capabilities.arenaBytes, device.limits.maxBufferSize);
-    const sizes: number[] = [];
-    for (let rest = capabilities.arenaBytes; rest > 0; rest -= slabBytes)
-      sizes.push(Math.floor(Math.min(rest, slabBytes) / 256) * 256);
+    const sizes = capabilities.slabs;
     const alignment = 256;
     this.arena = new Arena({ slabs: sizes, alignment, ...(onEvent === undefined ? {} : { onEvent }) });
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;

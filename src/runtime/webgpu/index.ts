@@ -2,7 +2,7 @@ import type { TraceEvent } from "../arena.js";
 import type { Capabilities, Runtime, RuntimeLayout } from "../contract.js";
 import { UnsupportedError } from "../errors.js";
 import { bindOperations } from "../operations.js";
-import { GpuDevice, webGpuBytes } from "./device.js";
+import { GpuDevice, slabSizes, webGpuBytes } from "./device.js";
 import { expectationOperations } from "./expectation.js";
 import { copyWords, fftBuffers, makeGpuFft } from "./fft.js";
 import { imageOperations } from "./images.js";
@@ -75,6 +75,7 @@ export async function openWebGpu(adapter: GPUAdapter, options: WebGpuOptions): P
     ...describeAdapter(adapter),
     maxBufferBytes: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),
     arenaBytes: bytes,
+    slabs: slabSizes(bytes, device.limits.maxBufferSize),
     workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
     workgroupInvocations: device.limits.maxComputeInvocationsPerWorkgroup,
     float16: device.features.has("shader-f16"),

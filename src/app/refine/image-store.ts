@@ -1,0 +1,100 @@
+import { existsSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
+import type { ParticleSet } from "../../em/particles.js";
+import type { ImageSource } from "../../em/refinement.js";
+import { UserError } from "../../errors.js";
+import { readImageBatches } from "../../formats/batches.js";
+import { splitKindSuffix } from "../../formats/mrc/index.js";
+import { openFile } from "../../formats/node.js";
+
+/** Batches that are read ahead. */
+const ahead = 1;
+
+/**
+ * Particle images from their stacks, read ahead of the work; kept in memory after the first pass where all of them take no more than
+ * `keepBytes`. Stacks are looked for from the working folder and from that of the STAR file.
+ */
+export class ImageStore implements ImageSource {
+  private readonly names;
+  private readonly kept: Float32Array | undefined;
+  private readonly isKept: Uint8Array;
+  /** Images with pixels that are not finite, and images that are constant: position in the set. */
+  readonly notFinite: number[] = [];
+  readonly constant: number[] = [];
+
+  constructor(
+    private readonly set: ParticleSet,
+    starFile: string,
+    keepBytes: number,
+  ) {
+    const folder = dirname(starFile);
+    const located = new Map<string, string>();
+    this.names = set.images.map((name) => {
+      let path = located.get(name.path);
+      if (path === undefined) {
+        path = locate(name.path, folder);
+        located.set(name.path, path);
+      }
+      return { ...name, path };
+    });
+    const pixels = set.count * set.box ** 2;
+    this.kept = 4 * pixels <= keepBytes ? new Float32Array(pixels) : undefined;
+    this.isKept = new Uint8Array(set.count);
+  }
+
+  /** Host memory of images, bytes, with batches of `size`. */
+  static bytes(set: ParticleSet, size: number, keepBytes: number): number {
+    const all = 4 * set.count * set.box ** 2;
+    return (all <= keepBytes ? all : 0) + (ahead + 2) * 4 * size * set.box ** 2;
+  }
+
+  async *batches(particles: readonly number[], size: number) {
+    const { set, kept, isKept } = this;
+    const area = set.box ** 2;
+    if (kept !== undefined && particles.every((p) => isKept[p] === 1)) {
+      for (let first = 0; first < particles.length; first += size) {
+        const some = particles.slice(first, first + size);
+        const images = new Float32Array(some.length * area);
+        for (const [i, p] of some.entries()) images.set(kept.subarray(p * area, (p + 1) * area), i * area);
+        yield { particles: some, images };
+      }
+      return;
+    }
+    const names = particles.map((p) => this.names[p]);
+    for await (const { first, count, pixels } of readImageBatches(names, openFile, {
+      batchSize: size,
+      ahead,
+    })) {
+      const some = particles.slice(first, first + count);
+      if (pixels.length !== count * area)
+        throw new UserError(
+          `${names[first].path}: images of ${Math.sqrt(pixels.length / count)} pixels, but rlnImageSize is ${set.box}`,
+        );
+      for (const [i, p] of some.entries()) {
+        const image = pixels.subarray(i * area, (i + 1) * area);
+        if (isKept[p] === 0) this.examine(p, image);
+        isKept[p] = 1;
+        kept?.set(image, p * area);
+      }
+      yield { particles: some, images: pixels };
+    }
+  }
+
+  private examine(particle: number, image: Float32Array): void {
+    const [first] = image;
+    let [finite, constant] = [true, true];
+    for (const value of image) {
+      if (!Number.isFinite(value)) finite = false;
+      if (value !== first) constant = false;
+    }
+    if (!finite) this.notFinite.push(particle);
+    else if (constant) this.constant.push(particle);
+  }
+}
+
+function locate(path: string, folder: string): string {
+  const { path: file } = splitKindSuffix(path);
+  if (isAbsolute(file) || existsSync(file)) return path;
+  const beside = join(folder, file);
+  return existsSync(beside) ? path.replace(file, beside) : path;
+}

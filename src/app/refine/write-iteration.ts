@@ -1,0 +1,150 @@
+import type { Model } from "../../em/model.js";
+import type { ParticleSet } from "../../em/particles.js";
+import type { Refinement } from "../../em/refinement.js";
+import { createMrc } from "../../formats/mrc/index.js";
+import { createFile } from "../../formats/node.js";
+import { type StarTable, writeStar } from "../../formats/star/index.js";
+import { formatReal } from "../../formats/star/number.js";
+import type { PointGroup } from "../../geometry/symmetry.js";
+import { type IterationFiles, iterationFiles } from "./file-names.js";
+import { dataTables, modelTables, optimiserTables, type RunFacts, samplingTables } from "./tables.js";
+
+export async function writeTables(path: string, blocks: StarTable[]): Promise<void> {
+  const sink = await createFile(path);
+  try {
+    await writeStar({ blocks }, sink);
+    await sink.commit();
+  } catch (error) {
+    await sink.abort();
+    throw error;
+  }
+}
+
+export async function writeMap(
+  path: string,
+  map: Float32Array | Float64Array,
+  box: number,
+  pixelSize: number,
+): Promise<void> {
+  const sink = await createFile(path);
+  try {
+    const writer = await createMrc(sink, {
+      kind: "volume",
+      width: box,
+      height: box,
+      count: box,
+      mode: 2,
+      pixelSize,
+    });
+    await writer.write(Float32Array.from(map));
+    await writer.finish();
+  } catch (error) {
+    await sink.abort();
+    throw error;
+  }
+}
+
+/** Write the files of an iteration; the optimiser's file, which names the others, last. Returns the names. */
+export async function writeIteration(
+  refinement: Refinement,
+  set: ParticleSet,
+  facts: RunFacts,
+  group: PointGroup,
+): Promise<IterationFiles> {
+  const { models, iteration, automation } = refinement;
+  const { options, root } = facts;
+  const files = iterationFiles(root, iteration, models.length > 1, options.K);
+  for (const [h, model] of models.entries()) {
+    for (const [k, { map }] of model.classes.entries())
+      await writeMap(files.maps[h][k], map, model.box, model.pixelSize);
+    const tables = modelTables(model, set, options, files.maps[h], automation.localSigma);
+    await writeTables(files.models[h], tables);
+  }
+  await writeTables(files.data, dataTables(refinement, set));
+  await writeTables(files.sampling, samplingTables(refinement, options, group));
+  await writeTables(files.optimiser, optimiserTables(refinement, files, facts));
+  return files;
+}
+
+const written = (value: number) => Number(formatReal(value));
+const writtenAll = (values: Float64Array) => values.map(written);
+
+/**
+ * A state with the digits that its files hold. Every iteration starts from such a state, so that a continued run cannot differ from one
+ * that was not interrupted.
+ */
+export function asWritten(refinement: Refinement): Refinement {
+  const { particles, automation, sampling } = refinement;
+  const changes = (of: typeof automation.changes) => ({
+    orientations: written(of.orientations),
+    offsets: written(of.offsets),
+    classes: written(of.classes),
+  });
+  return {
+    ...refinement,
+    models: refinement.models.map(modelAsWritten),
+    particles: {
+      ...particles,
+      rot: writtenAll(particles.rot),
+      tilt: writtenAll(particles.tilt),
+      psi: writtenAll(particles.psi),
+      originX: writtenAll(particles.originX),
+      originY: writtenAll(particles.originY),
+      norm: writtenAll(particles.norm),
+      logLikelihood: writtenAll(particles.logLikelihood),
+      maxProbability: writtenAll(particles.maxProbability),
+    },
+    sampling: {
+      ...sampling,
+      psiStep: written(sampling.psiStep),
+      offsetRange: written(sampling.offsetRange),
+      offsetStep: written(sampling.offsetStep),
+      original: {
+        ...sampling.original,
+        psiStep: written(sampling.original.psiStep),
+        offsetRange: written(sampling.original.offsetRange),
+        offsetStep: written(sampling.original.offsetStep),
+      },
+    },
+    automation: {
+      ...automation,
+      changes: changes(automation.changes),
+      smallest: changes(automation.smallest),
+      bestResolution: written(automation.bestResolution),
+      accuracyRotations: written(automation.accuracyRotations),
+      accuracyTranslations: written(automation.accuracyTranslations),
+      localSigma: written(automation.localSigma),
+    },
+  };
+}
+
+function modelAsWritten(model: Model): Model {
+  return {
+    ...model,
+    noise: model.noise.map(writtenAll),
+    scale: writtenAll(model.scale),
+    averageNorm: written(model.averageNorm),
+    sigmaOffset: written(model.sigmaOffset),
+    logLikelihood: written(model.logLikelihood),
+    averagePmax: written(model.averagePmax),
+    currentResolution: 1 / written(1 / model.currentResolution),
+    classes: model.classes.map((own) => ({
+      ...own,
+      map: Float32Array.from(own.map),
+      weight: written(own.weight),
+      directions: writtenAll(own.directions),
+      orientability: writtenAll(own.orientability),
+      accuracyRotations: written(own.accuracyRotations),
+      accuracyTranslations: written(own.accuracyTranslations),
+      estimatedResolution: written(own.estimatedResolution),
+      completeness: written(own.completeness),
+      radial: {
+        sigma2: writtenAll(own.radial.sigma2),
+        tau2: writtenAll(own.radial.tau2),
+        dataVsPrior: writtenAll(own.radial.dataVsPrior),
+        coverage: writtenAll(own.radial.coverage),
+        fsc: writtenAll(own.radial.fsc),
+      },
+    })),
+  };
+}
