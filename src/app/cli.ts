@@ -5,6 +5,7 @@ import { UserError } from "../errors.js";
 import { infoCommand } from "./commands/info.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { memoryCommand } from "./commands/memory.js";
+import { reportCommand } from "./commands/report.js";
 import { simulateCommand } from "./commands/simulate.js";
 import { verifyCommand } from "./commands/verify.js";
 
@@ -22,7 +23,8 @@ const program = new Command("cryotile")
   .addCommand(simulateCommand())
   .addCommand(inspectCommand())
   .addCommand(verifyCommand())
-  .addCommand(memoryCommand());
+  .addCommand(memoryCommand())
+  .addCommand(reportCommand());
 
 /** One line for errors that a user can act on; anything else is a fault of the program and says so. */
 function describe(error: unknown): string {
