@@ -6,6 +6,7 @@ import { infoCommand } from "./commands/info.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { memoryCommand } from "./commands/memory.js";
 import { refineCommand } from "./commands/refine.js";
+import { reportCommand } from "./commands/report.js";
 import { simulateCommand } from "./commands/simulate.js";
 import { verifyCommand } from "./commands/verify.js";
 
@@ -24,7 +25,8 @@ const program = new Command("cryotile")
   .addCommand(simulateCommand())
   .addCommand(inspectCommand())
   .addCommand(verifyCommand())
-  .addCommand(memoryCommand());
+  .addCommand(memoryCommand())
+  .addCommand(reportCommand());
 
 /** One line for errors that a user can act on; anything else is a fault of the program and says so. */
 function describe(error: unknown): string {
