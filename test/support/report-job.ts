@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type ClassSummary, type JobEvent, type Phase, phases } from "../../src/app/job/events.js";
+import type { ClassSummary, JobEvent } from "../../src/app/job/events.js";
+import { type Phase, phases } from "../../src/em/phase-clock.js";
 import { createMrc, StarFile, StarTable, writeStar } from "../../src/formats/index.js";
 import { createFile } from "../../src/formats/node.js";
 

@@ -1,6 +1,7 @@
 import * as v from "valibot";
+import { phases } from "../../em/phase-clock.js";
 import { scopes } from "../../runtime/arena.js";
-import { type JobEvent, phases } from "../job/events.js";
+import type { JobEvent } from "../job/events.js";
 
 /** JSON has no infinities and no NaN: they are written as null. */
 const real = v.pipe(

@@ -1,5 +1,5 @@
 import * as Plot from "@observablehq/plot";
-import { phases } from "../../job/events.js";
+import { phases } from "../../../em/phase-clock.js";
 import { byteUnit, counted, duration, fixed, memory, percent } from "../numbers.js";
 import { draw, type Figure, iterationAxis, phaseColour } from "../plot.js";
 import type { JobRecord } from "../record.js";
