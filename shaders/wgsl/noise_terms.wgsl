@@ -1,7 +1,7 @@
 // terms_cik += sum over the views of particle i and class c in this block of (Re F A*, total |F|^2), F = CTF x slice, A the sum of its masked
 // images. Views of a particle are in the order of their classes.
 //#include common/groups.wgsl
-struct Params { first_group: u32, end_group: u32, count: u32, pixels: u32, first_run: u32, run_count: u32, rotations: u32, rows_a_class: u32 }
+struct Params { first_group: u32, end_group: u32, count: u32, pixels: u32, rows_a_class: u32, all_rows: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> starts: array<u32>;
 @group(0) @binding(2) var<storage, read_write> slices: array<vec2f>;
@@ -17,12 +17,11 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
   if (id >= p.count) { return; }
   let i = id / p.pixels;
   let k = id % p.pixels;
-  let first = max(starts[i], p.first_run);
-  let end = min(starts[i + 1u], p.first_run + p.run_count);
-  if (first >= end) { return; }
-  var slot = orientation[(first - p.first_run) * p.rotations] / p.rows_a_class;
+  let end = starts[i + 1u];
+  if (starts[i] >= end) { return; }
+  var slot = orientation[starts[i]] / p.rows_a_class;
   var sum = terms[slot * p.count + id];
-  for (var view = (first - p.first_run) * p.rotations; view < (end - p.first_run) * p.rotations; view += 1u) {
+  for (var view = starts[i]; view < end; view += 1u) {
     let own = orientation[view] / p.rows_a_class;
     if (own != slot) {
       terms[slot * p.count + id] = sum;
@@ -30,7 +29,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
       sum = terms[slot * p.count + id];
     }
     let at = view * p.pixels + k;
-    let model = ctf[id] * slices[at];
+    let model = ctf[id] * slices[select(view, orientation[view], p.all_rows != 0u) * p.pixels + k];
     sum += vec2f(dot(model, sums[at].xy), totals[view] * dot(model, model));
   }
   terms[slot * p.count + id] = sum;

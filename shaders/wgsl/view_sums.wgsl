@@ -3,16 +3,15 @@
 //#include common/pixels.wgsl
 //#include common/complex.wgsl
 //#include common/phases.wgsl
-//#include common/segments.wgsl
 struct Params {
   first_group: u32, end_group: u32,
-  count: u32, pixels: u32, particles: u32, first_run: u32, rotations: u32, shifts: u32, translations: u32, size: u32, y_at: u32,
+  count: u32, pixels: u32, rotations: u32, shifts: u32, translations: u32, size: u32, y_at: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> values: array<f32>;
 @group(0) @binding(2) var<storage, read_write> first_sample: array<u32>;
 @group(0) @binding(3) var<storage, read_write> run_groups: array<u32>;
-@group(0) @binding(4) var<storage, read_write> starts: array<u32>;
+@group(0) @binding(4) var<storage, read_write> views: array<vec2u>;
 @group(0) @binding(5) var<storage, read_write> phases: array<vec2f>;
 @group(0) @binding(6) var<storage, read_write> xy: array<u32>;
 @group(0) @binding(7) var<storage, read_write> both: array<vec4f>;
@@ -24,9 +23,9 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
   if (id >= p.count) { return; }
   let children = p.rotations * p.shifts;
   let k = id % p.pixels;
-  let view = id / p.pixels;
-  let r = view % p.rotations;
-  let run = p.first_run + view / p.rotations;
+  let view = views[id / p.pixels];
+  let r = view.x % p.rotations;
+  let run = view.x / p.rotations;
   let x = pixel_x(xy[k]);
   let y = pixel_y(xy[k]);
   // The sum of w e is one number for both images.
@@ -38,6 +37,6 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
       if (weight != 0.0) { phase += weight * phase_at(translation * p.shifts + s, x, y, p.size); }
     }
   }
-  let image = both[particle_of(run, p.particles) * p.pixels + k];
+  let image = both[view.y * p.pixels + k];
   sums[id] = vec4f(cmul(image.xy, phase), cmul(image.zw, phase));
 }

@@ -8,7 +8,6 @@ import type {
   LogPriors,
   ParticleBatch,
   Phases,
-  PixelSet,
   Runs,
   Runtime,
 } from "../runtime/contract.js";
@@ -28,8 +27,8 @@ export interface ExpectationCapacity {
   /** Coarse samples that the batch may keep together, and their runs (particle and orientation). */
   readonly groups: number;
   readonly runs: number;
-  /** Runs whose views are in memory at one time. */
-  readonly blockRuns: number;
+  /** Views that are in memory at one time. */
+  readonly blockViews: number;
 }
 
 /** The model of an iteration, in buffers of that scope. */
@@ -50,6 +49,9 @@ export interface ExpectationModel {
   readonly rows: number;
   readonly rotations: number;
   readonly shifts: number;
+  /** Slices of all children at the pixels of the fine pass and of the sums, where memory holds them. */
+  readonly fineSlices?: DeviceBuffer;
+  readonly sumSlices?: DeviceBuffer;
   /** Where views are added. */
   readonly accumulator: DeviceBuffer;
   readonly unit: number;
@@ -98,6 +100,14 @@ export interface ExpectationResult {
   readonly runWeight: Float64Array;
   /** Bytes of the fine weights: compressed, and what all samples would take. */
   readonly weightBytes: { readonly compressed: number; readonly dense: number };
+}
+
+/** Views that have a weight, in rising order. */
+interface Views {
+  readonly number: number[];
+  readonly particle: number[];
+  readonly total: number[];
+  readonly row: number[];
 }
 
 /**
@@ -183,7 +193,13 @@ export async function expectBatch(
     moments_i4,
   });
   const runWeight = new Float64Array(runCount);
-  await sumViews();
+  const runOrientation = await runOrientations();
+  runtime.push("orientation");
+  try {
+    await sumViews(allocViews());
+  } finally {
+    runtime.pop("orientation");
+  }
   await runtime.shellTerms({ batch: batch.sums, classes, terms_cik, sums_cis3 });
   const shellTerms = Float64Array.from(await runtime.download(sums_cis3));
   clock?.lap("sums");
@@ -200,7 +216,7 @@ export async function expectBatch(
     moments: Float64Array.from(await runtime.download(moments_i4)),
     shellTerms,
     runStart,
-    runOrientation: await runOrientations(),
+    runOrientation,
     runWeight,
     weightBytes: {
       compressed: values * runtime.layout.elementBytes.real + 4 * groups,
@@ -259,6 +275,7 @@ export async function expectBatch(
     };
     await runtime.diff2Fine({
       ...pass,
+      ...(model.fineSlices === undefined ? {} : { childSlices: model.fineSlices }),
       phases: model.finePhases,
       scratch,
       samples,
@@ -279,67 +296,106 @@ export async function expectBatch(
     });
   }
 
-  /** Views of a block of runs at a time, added to the accumulator. */
-  async function sumViews(): Promise<void> {
+  /** The views that have a weight, a block at a time, added to the accumulator. */
+  async function sumViews(buffers: ReturnType<typeof allocViews>): Promise<void> {
     await runtime.clear(terms_cik);
-    const { sums: particlesOfSums } = batch;
-    const { blockRuns } = capacity;
-    const views = blockRuns * rotations;
-    const pixels: PixelSet = particlesOfSums.pixels;
-    runtime.push("orientation");
-    try {
-      const numerator_vk = runtime.alloc("complex", "view numerators", views * pixels.count);
-      const weight_vk = runtime.alloc("real", "view weights", views * pixels.count);
-      const total_v = runtime.alloc("real", "view totals", views);
-      const orientation_v = runtime.alloc("index", "view orientations", views);
-      const scratch = runtime.alloc(
+    const { pixels } = batch.sums;
+    const { blockViews } = capacity;
+    const { total_v, ...block } = buffers;
+    const count = runCount * rotations;
+    await runtime.viewTotals({ samples, runs, rotations, shifts, count, total_v });
+    const views = listViews(await runtime.download(total_v, 0, count));
+    for (let at = 0; at < views.number.length; at += blockViews) {
+      const end = Math.min(at + blockViews, views.number.length);
+      uploadViews(buffers, views, at, end);
+      await runtime.weightedSums({
+        batch: batch.sums,
+        projector: model.projector,
+        matrices: model.matrices,
+        rows: model.rows,
+        rotations,
+        shifts,
+        phases: model.sumPhases,
+        ...(model.sumSlices === undefined ? {} : { childSlices: model.sumSlices }),
+        samples,
+        runs,
+        ...block,
+        total_v: block.blockTotal_v,
+        viewCount: end - at,
+        unmasked_ik: batch.unmasked_ik,
+        sumWeights_ik: batch.sumWeights_ik,
+        terms_cik,
+      });
+      await runtime.backproject({
+        numerator_vk: block.numerator_vk,
+        weight_vk: block.weight_vk,
+        matrices: model.matrices,
+        rows: model.rows,
+        orientation_v: block.orientation_v,
+        count: end - at,
+        pixels,
+        accumulator: model.accumulator,
+        geometry: model.projector,
+        unit: model.unit,
+        status: model.status,
+      });
+    }
+  }
+
+  function allocViews() {
+    const { blockViews } = capacity;
+    const { count } = batch.sums.pixels;
+    return {
+      total_v: runtime.alloc("real", "view totals", capacity.runs * rotations),
+      views_v2: runtime.alloc("index", "views", 2 * blockViews),
+      viewStart_i: runtime.alloc("index", "view starts", particles + 1),
+      blockTotal_v: runtime.alloc("real", "block totals", blockViews),
+      orientation_v: runtime.alloc("index", "view orientations", blockViews),
+      numerator_vk: runtime.alloc("complex", "view numerators", blockViews * count),
+      weight_vk: runtime.alloc("real", "view weights", blockViews * count),
+      scratch: runtime.alloc(
         "real",
         "view scratch",
-        sumsScratch({ particles, pixels: pixels.count }, views),
-      );
-      for (let firstRun = 0; firstRun < runCount; firstRun += blockRuns) {
-        const count = Math.min(blockRuns, runCount - firstRun);
-        await runtime.weightedSums({
-          batch: particlesOfSums,
-          projector: model.projector,
-          matrices: model.matrices,
-          rows: model.rows,
-          rotations,
-          shifts,
-          phases: model.sumPhases,
-          scratch,
-          samples,
-          runs,
-          firstRun,
-          runCount: count,
-          unmasked_ik: batch.unmasked_ik,
-          sumWeights_ik: batch.sumWeights_ik,
-          terms_cik,
-          numerator_vk,
-          weight_vk,
-          total_v,
-          orientation_v,
-        });
-        await runtime.backproject({
-          numerator_vk,
-          weight_vk,
-          matrices: model.matrices,
-          rows: model.rows,
-          orientation_v,
-          count: count * rotations,
-          pixels,
-          accumulator: model.accumulator,
-          geometry: model.projector,
-          unit: model.unit,
-          status: model.status,
-        });
-        const totals = await runtime.download(total_v, 0, count * rotations);
-        for (let view = 0; view < totals.length; view++)
-          runWeight[firstRun + Math.floor(view / rotations)] += totals[view];
-      }
-    } finally {
-      runtime.pop("orientation");
+        sumsScratch({ particles, pixels: count }, blockViews, model.sumSlices !== undefined),
+      ),
+    };
+  }
+
+  /** Views with a weight: number, particle, weight and row of the matrices. Also adds up the weights of runs. */
+  function listViews(totals: ArrayLike<number>): Views {
+    const views: Views = { number: [], particle: [], total: [], row: [] };
+    for (let i = 0; i < particles; i++)
+      for (let run = runStart[i]; run < runStart[i + 1]; run++)
+        for (let r = 0; r < rotations; r++) {
+          const total = totals[run * rotations + r];
+          if (!(total > 0)) continue;
+          runWeight[run] += total;
+          views.number.push(run * rotations + r);
+          views.particle.push(i);
+          views.total.push(total);
+          views.row.push(runOrientation[run] * rotations + r);
+        }
+    return views;
+  }
+
+  function uploadViews(
+    { views_v2, viewStart_i, blockTotal_v, orientation_v }: ReturnType<typeof allocViews>,
+    views: Views,
+    first: number,
+    end: number,
+  ): void {
+    const pairs = new Uint32Array(2 * (end - first));
+    const starts = new Uint32Array(particles + 1);
+    for (let at = first; at < end; at++) {
+      pairs[2 * (at - first)] = views.number[at];
+      pairs[2 * (at - first) + 1] = views.particle[at];
+      starts[views.particle[at] + 1]++;
     }
+    for (let i = 0; i < particles; i++) starts[i + 1] += starts[i];
+    runtime.upload(views_v2, pairs);
+    runtime.upload(viewStart_i, starts);
+    runtime.upload(blockTotal_v, Float64Array.from(views.total.slice(first, end)));
+    runtime.upload(orientation_v, Uint32Array.from(views.row.slice(first, end)));
   }
 
   async function runOrientations(): Promise<Uint32Array> {

@@ -38,6 +38,14 @@ export interface IterationInput {
   readonly seeds?: Uint32Array;
 }
 
+/** What the memory plan decides. */
+export interface BatchChoice {
+  /** Particles at a time. */
+  readonly size: number;
+  /** Make the slices of all child orientations once instead of on the way. */
+  readonly keepSlices: boolean;
+}
+
 /** Results of a batch with what only the batch knew. */
 export interface BatchResult {
   readonly particles: readonly number[];
@@ -75,7 +83,7 @@ export class DeviceIteration {
   static async start(
     references: DeviceReferences,
     input: IterationInput,
-    batchSize: number,
+    batch: BatchChoice,
     clock?: PhaseClock,
   ): Promise<DeviceIteration> {
     const { runtime, projector } = references;
@@ -97,6 +105,12 @@ export class DeviceIteration {
     const coarseMatrices = put("real", "coarse orientations", search.coarseMatrices);
     const phases = (shifts: Float64Array, size: number): Phases => makePhases(runtime, shifts, size, box);
     const finePhases = phases(search.childShifts, sizes.fine);
+    const rows = search.orientations * search.rotations;
+    const keeps = batch.keepSlices && same;
+    const childSlices = keeps
+      ? { fineSlices: runtime.alloc("complex", "child slices", classes * rows * fine.count) }
+      : {};
+    const matrices = put("real", "child orientations", search.childMatrices);
     const accumulator = runtime.alloc("accumulator", "accumulators", classes * centredLength(projector));
     const expectation: ExpectationModel = {
       projector,
@@ -106,8 +120,10 @@ export class DeviceIteration {
       finePhases,
       sumPhases: same ? finePhases : phases(search.childShifts, sizes.current),
       childTranslations_t2: put("real", "child translations", search.childShifts),
-      matrices: put("real", "child orientations", search.childMatrices),
-      rows: search.orientations * search.rotations,
+      matrices,
+      rows,
+      ...childSlices,
+      ...(keeps ? { sumSlices: childSlices.fineSlices } : {}),
       rotations: search.rotations,
       shifts: search.shifts,
       accumulator,
@@ -133,13 +149,23 @@ export class DeviceIteration {
       pixels: coarse,
       slices_ok,
     });
+    if (childSlices.fineSlices !== undefined)
+      await runtime.projectSlices({
+        projector,
+        slot: 0,
+        matrices,
+        rows,
+        count: classes * rows,
+        pixels: fine,
+        slices_ok: childSlices.fineSlices,
+      });
     return new DeviceIteration(
       references,
       input,
       expectation,
       { coarse, fine, sums },
       table,
-      batchSize,
+      batch.size,
       clock,
     );
   }
@@ -211,8 +237,12 @@ export class DeviceIteration {
     const all = batchSize * model.orientations * model.coarsePhases.count;
     const groups = Math.min(all, batchSize * keptEach);
     const runs = Math.min(groups, batchSize * model.orientations);
-    const each = 36 * pixels.sums.count * model.rotations;
-    return { groups, runs, blockRuns: Math.max(1, Math.min(runs, Math.floor(viewBytes / each))) };
+    const views = runs * model.rotations;
+    return {
+      groups,
+      runs,
+      blockViews: Math.max(1, Math.min(views, Math.floor(viewBytes / (36 * pixels.sums.count)))),
+    };
   }
 
   private async batch(

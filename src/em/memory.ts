@@ -3,7 +3,7 @@ import { ArenaFullError } from "../runtime/arena.js";
 import type { Runtime, RuntimeLayout } from "../runtime/contract.js";
 import { type MemoryPlan, planMemory } from "../runtime/plan.js";
 import { accuracyBuffers } from "./accuracy.js";
-import { DeviceIteration, type IterationInput } from "./iteration.js";
+import { type BatchChoice, DeviceIteration, type IterationInput } from "./iteration.js";
 import { DeviceReferences } from "./references.js";
 import { accuracyParticles } from "./run-iteration.js";
 
@@ -17,7 +17,7 @@ export interface MemoryLimits {
 export function planIteration(
   layout: RuntimeLayout,
   input: IterationInput,
-  batch: number,
+  batch: BatchChoice,
   slabs?: readonly number[],
 ): Promise<MemoryPlan> {
   return planMemory(
@@ -27,7 +27,7 @@ export function planIteration(
   );
 }
 
-async function rehearse(runtime: Runtime, input: IterationInput, batch: number): Promise<void> {
+async function rehearse(runtime: Runtime, input: IterationInput, batch: BatchChoice): Promise<void> {
   const { model, oneClass, sizes, set } = input;
   const classes = oneClass ? 1 : model.classes.length;
   const references = await DeviceReferences.open(runtime, model, classes, sizes.current);
@@ -37,20 +37,23 @@ async function rehearse(runtime: Runtime, input: IterationInput, batch: number):
     runtime.pop("job");
   }
   const device = await DeviceIteration.start(references, input, batch);
-  await device.rehearse(batch);
+  await device.rehearse(batch.size);
   await device.reconstruct(0, 1);
   references.close();
 }
 
 /** A batch size with the memory that it takes. */
 export interface BatchPlan {
-  readonly batch: number;
+  readonly batch: BatchChoice;
   readonly plan: MemoryPlan;
 }
 
+/** Batches at least this large are worth keeping all child slices for. */
+const worthwhile = 32;
+
 /**
- * The largest batch of up to `most` particles that fits.
- * @throws UserError where not even one particle does.
+ * The largest batch of up to `most` particles that fits, with all child slices kept where that leaves room for a worthwhile one.
+ * @throws UserError where not even one particle fits.
  */
 export async function largestBatch(
   layout: RuntimeLayout,
@@ -58,7 +61,8 @@ export async function largestBatch(
   limits: MemoryLimits,
   most: number,
 ): Promise<BatchPlan> {
-  const attempt = async (batch: number): Promise<BatchPlan | undefined> => {
+  const attempt = async (size: number, keepSlices: boolean): Promise<BatchPlan | undefined> => {
+    const batch = { size, keepSlices };
     try {
       const plan = await planIteration(layout, input, batch, limits.slabs);
       return plan.largest <= limits.maxBufferBytes ? { batch, plan } : undefined;
@@ -67,17 +71,23 @@ export async function largestBatch(
       throw error;
     }
   };
-  let best = await attempt(most);
-  if (best !== undefined) return best;
-  best = await attempt(1);
+  const search = async (keepSlices: boolean, least: number): Promise<BatchPlan | undefined> => {
+    const largest = await attempt(most, keepSlices);
+    if (largest !== undefined || least >= most) return largest;
+    let best = await attempt(least, keepSlices);
+    if (best === undefined) return undefined;
+    for (let over = most; over - best.batch.size > Math.max(1, best.batch.size >> 3); ) {
+      const middle: number = (best.batch.size + over) >> 1;
+      const found = await attempt(middle, keepSlices);
+      if (found === undefined) over = middle;
+      else best = found;
+    }
+    return best;
+  };
+  const slicesHelp = !input.correlation && input.options.oversampling > 0;
+  const best =
+    (slicesHelp ? await search(true, Math.min(worthwhile, most)) : undefined) ?? (await search(false, 1));
   if (best === undefined) throw await tooSmall(layout, input, limits);
-  let over = most;
-  while (over - best.batch > Math.max(1, best.batch >> 3)) {
-    const middle = (best.batch + over) >> 1;
-    const found = await attempt(middle);
-    if (found === undefined) over = middle;
-    else best = found;
-  }
   return best;
 }
 
@@ -86,7 +96,7 @@ async function tooSmall(
   input: IterationInput,
   { slabs, maxBufferBytes }: MemoryLimits,
 ): Promise<UserError> {
-  const { peak, largest, buffers } = await planIteration(layout, input, 1);
+  const { peak, largest, buffers } = await planIteration(layout, input, { size: 1, keepSlices: false });
   const mb = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
   if (largest > maxBufferBytes) {
     const name = buffers.find(({ bytes }) => bytes === largest)?.name;

@@ -5,7 +5,7 @@ import type { PointGroup } from "../geometry/symmetry.js";
 import { translationGrid } from "../geometry/translations.js";
 import { type Accuracy, estimateAccuracy } from "./accuracy.js";
 import { type Automation, countChanges, countGain, type Sampling } from "./automation.js";
-import { DeviceIteration, type IterationInput } from "./iteration.js";
+import { type BatchChoice, DeviceIteration, type IterationInput } from "./iteration.js";
 import type { ReconstructedClass } from "./maximisation.js";
 import type { Model } from "./model.js";
 import type { RefineOptions } from "./options.js";
@@ -22,8 +22,8 @@ import { ParameterSums } from "./sums.js";
 
 /** What an iteration tells while it runs. */
 export interface IterationWatch {
-  /** Called before the particles are read; returns how many to take at a time. */
-  batchSize(input: IterationInput): Promise<number>;
+  /** Called before the particles are read; returns how to go through them. */
+  chooseBatch(input: IterationInput): Promise<BatchChoice>;
   phase?(name: string): void;
   progress?(done: number, total: number): void;
 }
@@ -121,7 +121,7 @@ export async function nextIteration(
       ? { seeds: classSeeds(order, options.randomSeed, options.K) }
       : {}),
   };
-  const batchSize = await watch.batchSize(input);
+  const batch = await watch.chooseBatch(input);
   const sums = new ParameterSums(input, next);
   let automation = refinement.automation;
   const report = { sizes, clock, failed: 0, limited: 0, weightBytes: { compressed: 0, dense: 0 } };
@@ -133,13 +133,13 @@ export async function nextIteration(
       const accuracy = await classAccuracies(references, input, order);
       automation = { ...automation, ...applyAccuracy(model, accuracy) };
     }
-    const device = await DeviceIteration.start(references, input, batchSize, clock);
+    const device = await DeviceIteration.start(references, input, batch, clock);
     await runtime.finish();
     clock.lap("accuracy");
     watch.phase?.("expectation");
     let done = 0;
-    for await (const batch of images.batches(membersOf(set, undefined, 0), batchSize)) {
-      for await (const result of device.expect(batch.particles, batch.images)) {
+    for await (const some of images.batches(membersOf(set, undefined, 0), batch.size)) {
+      for await (const result of device.expect(some.particles, some.images)) {
         sums.add(result);
         report.limited += result.limited;
         report.weightBytes.compressed += result.result.weightBytes.compressed;

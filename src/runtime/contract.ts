@@ -90,11 +90,11 @@ export interface Runtime {
   normaliseWeights(a: args.NormaliseWeights): Promise<void>;
   /** moments_i4 = sums of w, w x, w y, w (x^2 + y^2) over normalised samples; (x, y) the child translations, pairs, parent-major. */
   translationMoments(a: args.TranslationMoments): Promise<void>;
+  /** total_v = sum of the normalised weights of every view: a run (particle and parent orientation) and one of its child orientations. */
+  viewTotals(a: args.ViewTotals): Promise<void>;
   /**
-   * Sums over normalised samples of runs `firstRun` .. `firstRun + runCount`: adds (sum w Re F X*, sum w |F|^2) to `terms_cik` of
-   * its class, F = CTF x slice
-   * and X the masked image, and writes one view a run and child orientation: `numerator_vk` = CTF w_k sum w X, X the image without mask,
-   * `weight_vk` = CTF^2 w_k sum w, `total_v` = sum w, `orientation_v` its row of `matrices`.
+   * Sums over the samples of the listed views: adds (sum w Re F X*, sum w |F|^2) to `terms_cik` of the view's class, F = CTF x slice and X
+   * the masked image, and writes `numerator_vk` = CTF w_k sum w X, X the image without mask, and `weight_vk` = CTF^2 w_k total_v.
    */
   weightedSums(a: args.WeightedSums): Promise<void>;
   /** sums_cis3 = sums over shells 0 .. size / 2 of both terms and of |X|^2 (masked image). */

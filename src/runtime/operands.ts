@@ -106,6 +106,8 @@ export interface FinePass {
   /** Phases of all child translations: parent-major, `shifts` a parent. */
   readonly phases: Phases;
   readonly shifts: number;
+  /** Slices of all rows of all classes at the pixels of the batch, where memory holds them; without them they are made on the way. */
+  readonly childSlices?: DeviceBuffer;
   /** `fineScratch` or `sumsScratch` numbers. */
   readonly scratch: DeviceBuffer;
 }
@@ -152,11 +154,26 @@ export interface LogPriors {
 }
 export const logZero = -1e30;
 
+export interface ViewTotals {
+  readonly samples: CompressedSamples;
+  readonly runs: Runs;
+  readonly rotations: number;
+  readonly shifts: number;
+  /** Views: runs in use times rotations. */
+  readonly count: number;
+  readonly total_v: DeviceBuffer;
+}
+
 export interface WeightedSums extends FinePass {
   readonly samples: CompressedSamples;
   readonly runs: Runs;
-  readonly firstRun: number;
-  readonly runCount: number;
+  /** The views of the block, rising: pairs of number (run x rotations + child) and particle; and where those of each particle begin. */
+  readonly views_v2: DeviceBuffer;
+  readonly viewStart_i: DeviceBuffer;
+  readonly viewCount: number;
+  /** Sum of the weights of each view of the block, and its row of the matrices. */
+  readonly total_v: DeviceBuffer;
+  readonly orientation_v: DeviceBuffer;
   /** Images without mask, and noise weights with the origin. */
   readonly unmasked_ik: DeviceBuffer;
   readonly sumWeights_ik: DeviceBuffer;
@@ -164,8 +181,6 @@ export interface WeightedSums extends FinePass {
   readonly terms_cik: DeviceBuffer;
   readonly numerator_vk: DeviceBuffer;
   readonly weight_vk: DeviceBuffer;
-  readonly total_v: DeviceBuffer;
-  readonly orientation_v: DeviceBuffer;
 }
 
 // Arguments of operations, in the order of the contract.

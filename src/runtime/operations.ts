@@ -43,6 +43,7 @@ export type ExpectationOperation =
   | "diff2Coarse"
   | "crossCorrelation"
   | "diff2Fine"
+  | "viewTotals"
   | "weightedSums"
   | "shellTerms";
 export type WeightOperation =

@@ -144,13 +144,13 @@ export const coarseScratch = (shape: PassShape, orientations: number, translatio
 /** Numbers of the scratch of `diff2Fine`: four operands a pixel. */
 export const fineScratch = ({ particles, pixels }: PassShape): number => aligned(4 * particles * pixels);
 
-/** Parts of the scratch of `weightedSums` for `views` views: both images of each pixel, both sums of each view, slices (complex). */
-export const sumsParts = ({ particles, pixels }: PassShape, views: number): number[] =>
-  [4 * particles * pixels, 4 * views * pixels, 2 * views * pixels].map(aligned);
+/** Parts of the scratch of `weightedSums`: both images of each pixel, both sums of each view, slices made on the way (complex). */
+export const sumsParts = ({ particles, pixels }: PassShape, slices: number, views: number): number[] =>
+  [4 * particles * pixels, 4 * views * pixels, 2 * slices * pixels].map(aligned);
 
-/** Numbers of the scratch of `weightedSums`. */
-export const sumsScratch = (shape: PassShape, views: number): number =>
-  sumsParts(shape, views).reduce((sum, part) => sum + part, 0);
+/** Numbers of the scratch of `weightedSums` for `views` views, with the slices of all children at hand (`made`) or without. */
+export const sumsScratch = (shape: PassShape, views: number, made = false): number =>
+  sumsParts(shape, made ? 0 : views, views).reduce((sum, part) => sum + part, 0);
 
 /** Elements that one partial sum of `softMask` covers. */
 export const maskPart = 65536;

@@ -65,6 +65,7 @@ export const webGpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
   compactWeights: exact("indices"),
   normaliseWeights: rounding,
   translationMoments: sums,
+  viewTotals: { bound: 1e-6, reason: "sums of a few weights" },
   weightedSums: { bound: 1e-5, reason: "interpolated slices, sums over samples and views in a fixed order" },
   shellTerms: sums,
   backproject: interpolation,

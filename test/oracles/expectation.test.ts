@@ -11,7 +11,7 @@ import { difference } from "../support/runtimes.js";
 import { box, pixelSize, search, searchTinySet } from "../support/tiny-search.js";
 import { describeWebGpu, openTestGpu } from "../support/webgpu.js";
 
-const capacity = { groups: 2000, runs: 1000, blockRuns: 37 };
+const capacity = { groups: 2000, runs: 1000, blockViews: 300 };
 type Found = Awaited<ReturnType<typeof searchTinySet>>;
 
 /** Angles, offsets (A) of a fine sample. */
@@ -127,7 +127,7 @@ describeWebGpu("expectation step on webgpu", () => {
   });
 
   it("gives the same bytes on a second run and with other blocks of runs", async () => {
-    const again = await searchTinySet(gpu, sigma2, range, { ...capacity, blockRuns: 5 });
+    const again = await searchTinySet(gpu, sigma2, range, { ...capacity, blockViews: 41 });
     expect(again.weight).toEqual(gpuFound.weight);
     expect(again.data).toEqual(gpuFound.data);
     expect(again.bestSample).toEqual(gpuFound.bestSample);

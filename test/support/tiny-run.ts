@@ -99,13 +99,15 @@ export async function tinyContext(
 export async function tinyRun(
   runtime: Runtime,
   options: Partial<RefineOptions>,
-  { file, batch = 7 }: { file?: string; batch?: number } = {},
+  { file, batch = 7, keepSlices = false }: { file?: string; batch?: number; keepSlices?: boolean } = {},
 ): Promise<{ states: Refinement[]; reports: IterationReport[]; context: RefineContext }> {
   const context = await tinyContext(runtime, options, file);
   const states = [await startRefinement(context, [await tinyPixels("ref.mrc")])];
   const reports: IterationReport[] = [];
   for (let i = 0; i < context.options.iter; i++) {
-    const { refinement, report } = await nextIteration(context, states[i], { batchSize: async () => batch });
+    const { refinement, report } = await nextIteration(context, states[i], {
+      chooseBatch: async () => ({ size: batch, keepSlices }),
+    });
     states.push(refinement);
     reports.push(report);
   }

@@ -208,11 +208,11 @@ async function iterate(
     const begun = performance.now();
     curve.take();
     const { refinement, report } = await nextIteration(context, state, {
-      async batchSize(input) {
+      async chooseBatch(input) {
         const { capabilities, layout } = runtime;
         const most = Math.min(args.batch ?? mostParticles, set.count);
         const { batch, plan } = await largestBatch(layout, input, capabilities, most);
-        log.add({ kind: "plan", iteration, peak: plan.peak, byScope: plan.byScope, batch });
+        log.add({ kind: "plan", iteration, peak: plan.peak, byScope: plan.byScope, batch: batch.size });
         return batch;
       },
       phase: (phase) => log.add({ kind: "phase", iteration, phase }),

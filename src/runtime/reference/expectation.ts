@@ -119,13 +119,19 @@ function modelImage(
   orientation: number,
   out: Float64Array,
 ): void {
-  const { batch, projector } = pass;
+  const { batch, projector, childSlices } = pass;
   const K = batch.pixels.count;
   const data = memory.real(projector.data);
+  const made = childSlices === undefined ? undefined : memory.real(childSlices);
   const matrices = memory.real(pass.matrices);
   const xy = memory.index(batch.pixels.xy_k);
   const ctf = memory.real(batch.ctf_ik);
   for (let k = 0; k < K; k++) {
+    if (made !== undefined) {
+      out[2 * k] = ctf[i * K + k] * made[2 * (orientation * K + k)];
+      out[2 * k + 1] = ctf[i * K + k] * made[2 * (orientation * K + k) + 1];
+      continue;
+    }
     const [re, im] = sliceValue(
       data,
       projector,
@@ -222,55 +228,65 @@ export const expectationOperations: Operations<HostMemory, ExpectationOperation>
         }
   },
 
+  viewTotals(memory, { samples, runs, rotations, shifts, count, total_v }) {
+    const values = memory.real(samples.values);
+    const runGroup = memory.index(runs.runGroup_r);
+    const totals = memory.real(total_v);
+    for (let view = 0; view < count; view++) {
+      const [run, r] = [Math.floor(view / rotations), view % rotations];
+      totals[view] = 0;
+      for (let g = runGroup[run]; g < runGroup[run + 1]; g++)
+        for (let s = 0; s < shifts; s++) totals[view] += values[g * samples.children + r * shifts + s];
+    }
+  },
+
   weightedSums(memory, pass) {
-    const { samples, batch, rotations, shifts, phases, runs, firstRun, runCount } = pass;
+    const { samples, batch, rotations, shifts, phases, runs, viewCount } = pass;
     const K = batch.pixels.count;
     const first = memory.index(samples.firstSample_g);
     const values = memory.real(samples.values);
-    const runStart = memory.index(runs.runStart_i);
     const runGroup = memory.index(runs.runGroup_r);
+    const views = memory.index(pass.views_v2);
+    const orientation = memory.index(pass.orientation_v);
+    const total = memory.real(pass.total_v);
     const ctf = memory.real(batch.ctf_ik);
     const noise = memory.real(pass.sumWeights_ik);
     const terms = memory.real(pass.terms_cik);
     const numerator = memory.real(pass.numerator_vk);
     const weightOut = memory.real(pass.weight_vk);
     const model = new Float64Array(2 * K);
-    for (let i = 0; i < batch.count; i++) {
-      const from = Math.max(runStart[i], firstRun);
-      const to = Math.min(runStart[i + 1], firstRun + runCount);
-      if (from >= to) continue;
-      const masked = shiftedImages(memory, memory.real(batch.images_ik), batch, phases, i);
-      const plain = shiftedImages(memory, memory.real(pass.unmasked_ik), batch, phases, i);
-      for (let run = from; run < to; run++) {
-        const parent = Math.floor(first[runGroup[run]] / samples.children / samples.translations);
-        for (let r = 0; r < rotations; r++) {
-          const view = (run - firstRun) * rotations + r;
-          const sums = { masked: new Float64Array(2 * K), plain: new Float64Array(2 * K), mass: 0 };
-          for (let g = runGroup[run]; g < runGroup[run + 1]; g++)
-            for (let s = 0; s < shifts; s++) {
-              const weight = values[g * samples.children + r * shifts + s];
-              const t = ((first[g] / samples.children) % samples.translations) * shifts + s;
-              for (let at = 0; at < 2 * K; at++) {
-                sums.masked[at] += weight * masked[2 * t * K + at];
-                sums.plain[at] += weight * plain[2 * t * K + at];
-              }
-              sums.mass += weight;
-            }
-          modelImage(memory, pass, i, parent * rotations + r, model);
-          const slot = Math.floor((parent * rotations + r) / pass.rows);
-          for (let k = 0; k < K; k++) {
-            const [fr, fi] = [model[2 * k], model[2 * k + 1]];
-            const at = 2 * ((slot * batch.count + i) * K + k);
-            terms[at] += fr * sums.masked[2 * k] + fi * sums.masked[2 * k + 1];
-            terms[at + 1] += sums.mass * (fr * fr + fi * fi);
-            const factor = ctf[i * K + k] * noise[i * K + k];
-            numerator[2 * (view * K + k)] = factor * sums.plain[2 * k];
-            numerator[2 * (view * K + k) + 1] = factor * sums.plain[2 * k + 1];
-            weightOut[view * K + k] = ctf[i * K + k] * factor * sums.mass;
+    let images: { particle: number; masked: Float64Array; plain: Float64Array } | undefined;
+    for (let view = 0; view < viewCount; view++) {
+      const [run, r] = [Math.floor(views[2 * view] / rotations), views[2 * view] % rotations];
+      const i = views[2 * view + 1];
+      if (images?.particle !== i)
+        images = {
+          particle: i,
+          masked: shiftedImages(memory, memory.real(batch.images_ik), batch, phases, i),
+          plain: shiftedImages(memory, memory.real(pass.unmasked_ik), batch, phases, i),
+        };
+      const sums = { masked: new Float64Array(2 * K), plain: new Float64Array(2 * K) };
+      for (let g = runGroup[run]; g < runGroup[run + 1]; g++)
+        for (let s = 0; s < shifts; s++) {
+          const weight = values[g * samples.children + r * shifts + s];
+          if (weight === 0) continue;
+          const t = ((first[g] / samples.children) % samples.translations) * shifts + s;
+          for (let at = 0; at < 2 * K; at++) {
+            sums.masked[at] += weight * images.masked[2 * t * K + at];
+            sums.plain[at] += weight * images.plain[2 * t * K + at];
           }
-          memory.real(pass.total_v)[view] = sums.mass;
-          memory.index(pass.orientation_v)[view] = parent * rotations + r;
         }
+      modelImage(memory, pass, i, orientation[view], model);
+      const slot = Math.floor(orientation[view] / pass.rows);
+      for (let k = 0; k < K; k++) {
+        const [fr, fi] = [model[2 * k], model[2 * k + 1]];
+        const at = 2 * ((slot * batch.count + i) * K + k);
+        terms[at] += fr * sums.masked[2 * k] + fi * sums.masked[2 * k + 1];
+        terms[at + 1] += total[view] * (fr * fr + fi * fi);
+        const factor = ctf[i * K + k] * noise[i * K + k];
+        numerator[2 * (view * K + k)] = factor * sums.plain[2 * k];
+        numerator[2 * (view * K + k) + 1] = factor * sums.plain[2 * k + 1];
+        weightOut[view * K + k] = ctf[i * K + k] * factor * total[view];
       }
     }
   },

@@ -44,6 +44,7 @@ class Problem {
   readonly projector: Float64Array;
   readonly matrices: Float64Array;
   readonly rows: number;
+  readonly childSlices: Float64Array;
   readonly translations: Float64Array;
   readonly childTranslations: Float64Array;
   readonly geometry: ReturnType<typeof centredGeometry>;
@@ -67,6 +68,7 @@ class Problem {
     this.projector = random.normals(2 * classes * centredLength(this.geometry));
     this.rows = Math.ceil(orientations / classes) * rotations;
     this.matrices = random.rotations(this.rows);
+    this.childSlices = random.normals(2 * classes * this.rows * K);
     this.translations = random.uniforms(2 * translations, -4, 4);
     this.childTranslations = random.uniforms(2 * translations * shifts, -4, 4);
   }
@@ -150,6 +152,18 @@ class Kept {
     return this.first.length;
   }
 
+  /** All views: runs with each of their child orientations. */
+  views(): { view: number; particle: number; parent: number }[] {
+    const { particles, rotations, translations } = this.shape;
+    return Array.from({ length: particles }, (_, particle) =>
+      Array.from({ length: this.runStart[particle + 1] - this.runStart[particle] }, (_, run) => {
+        const own = this.runStart[particle] + run;
+        const parent = Math.floor(this.first[this.runGroup[own]] / this.children / translations);
+        return Array.from({ length: rotations }, (_, r) => ({ view: own * rotations + r, particle, parent }));
+      }),
+    ).flat(2);
+  }
+
   samples(bench: Workbench, values: CompressedSamples["values"]): CompressedSamples {
     const { particles, orientations, translations } = this.shape;
     return {
@@ -221,14 +235,23 @@ function fineCases(random: Random, shape: Shape): Case[] {
   const length = kept.groups * kept.children;
   const normalised = random.uniforms(length).map((value) => (value < 0.5 ? 0 : Math.fround(value / 20)));
   return [
-    ...[false, true].map(
-      (correlation): Case => ({
+    ...[
+      { correlation: false, made: false },
+      { correlation: true, made: false },
+      { correlation: false, made: true },
+    ].map(
+      ({ correlation, made }): Case => ({
         operation: "diff2Fine",
-        variant: `${correlation ? "correlation, " : ""}${kept.groups} groups of ${kept.children}, ${problem.variant}`,
+        variant: `${correlation ? "correlation, " : ""}${made ? "all slices, " : ""}${kept.groups} groups of ${kept.children}, ${problem.variant}`,
         async run(bench) {
           const pass = await problem.fine(bench, fineScratch(passShape));
           const values = await bench.out("real", "diff2", length);
-          await bench.runtime.diff2Fine({ ...pass, samples: kept.samples(bench, values), correlation });
+          await bench.runtime.diff2Fine({
+            ...pass,
+            ...(made ? { childSlices: bench.put("complex", "child slices", problem.childSlices) } : {}),
+            samples: kept.samples(bench, values),
+            correlation,
+          });
           return { diff2: await bench.get(values) };
         },
       }),
@@ -263,53 +286,84 @@ function fineCases(random: Random, shape: Shape): Case[] {
       },
     },
     {
-      operation: "weightedSums",
-      variant: `${kept.groups} groups of ${kept.children}, ${problem.variant}`,
+      operation: "viewTotals",
+      variant: `${kept.groups} groups of ${kept.children}`,
       async run(bench) {
-        const { runtime } = bench;
         const runs = kept.runs(bench);
-        const split = Math.floor(runs.capacity / 3);
-        const mostRuns = runs.capacity - split;
-        const pass = await problem.fine(bench, sumsScratch(passShape, mostRuns * shape.rotations));
+        const count = runs.capacity * shape.rotations;
+        const total_v = await bench.out("real", "totals", count);
         const samples = kept.samples(bench, bench.put("real", "weights", normalised));
-        const terms = await bench.zeros("complex", "terms", classes * shape.particles * problem.pixels);
-        const common = {
-          ...pass,
-          samples,
-          runs,
-          unmasked_ik: bench.put("complex", "unmasked", problem.unmasked),
-          sumWeights_ik: bench.put("real", "sum weights", problem.weights),
-          terms_cik: terms,
-        };
-        const outputs: Record<string, Float64Array | Float32Array | Uint32Array> = {};
-        for (const [firstRun, runCount] of [
-          [0, split],
-          [split, mostRuns],
-        ]) {
-          const views = runCount * shape.rotations;
-          if (views === 0) continue;
-          const numerator_vk = await bench.out("complex", "numerators", views * problem.pixels);
-          const weight_vk = await bench.out("real", "weights", views * problem.pixels);
-          const total_v = await bench.out("real", "totals", views);
-          const orientation_v = await bench.out("index", "orientations", views);
-          await runtime.weightedSums({
-            ...common,
-            firstRun,
-            runCount,
-            numerator_vk,
-            weight_vk,
-            total_v,
-            orientation_v,
-          });
-          outputs[`numerators ${firstRun}`] = await bench.get(numerator_vk);
-          outputs[`weights ${firstRun}`] = await bench.get(weight_vk);
-          outputs[`totals ${firstRun}`] = await bench.get(total_v);
-          outputs[`orientations ${firstRun}`] = await bench.get(orientation_v);
-        }
-        return { ...outputs, terms: await bench.get(terms) };
+        const { rotations, shifts } = shape;
+        await bench.runtime.viewTotals({ samples, runs, rotations, shifts, count, total_v });
+        return { totals: await bench.get(total_v) };
       },
     },
+    ...[false, true].map((made): Case => viewCase(problem, kept, normalised, made)),
   ];
+}
+
+/** Sums over two thirds of the views, in two blocks; with slices of all children at hand or not. */
+function viewCase(problem: Problem, kept: Kept, normalised: Float64Array, made: boolean): Case {
+  const { shape } = problem;
+  const { rotations, particles } = shape;
+  const views = kept.views().filter((_, at) => at % 3 !== 1);
+  return {
+    operation: "weightedSums",
+    variant: `${made ? "all slices, " : ""}${kept.groups} groups of ${kept.children}, ${problem.variant}`,
+    async run(bench) {
+      const { runtime } = bench;
+      const K = problem.pixels;
+      const pass = await problem.fine(bench, sumsScratch({ particles, pixels: K }, views.length, made));
+      const terms = await bench.zeros("complex", "terms", classes * particles * K);
+      const common = {
+        ...pass,
+        ...(made ? { childSlices: bench.put("complex", "child slices", problem.childSlices) } : {}),
+        samples: kept.samples(bench, bench.put("real", "weights", normalised)),
+        runs: kept.runs(bench),
+        unmasked_ik: bench.put("complex", "unmasked", problem.unmasked),
+        sumWeights_ik: bench.put("real", "sum weights", problem.weights),
+        terms_cik: terms,
+      };
+      const outputs: Record<string, Float64Array | Float32Array | Uint32Array> = {};
+      const half = views.length >> 1;
+      for (const [name, block] of [
+        ["first", views.slice(0, half)],
+        ["second", views.slice(half)],
+      ] as const) {
+        const starts = Array.from(
+          { length: particles + 1 },
+          (_, i) => block.filter(({ particle }) => particle < i).length,
+        );
+        const numerator_vk = await bench.out("complex", "numerators", block.length * K);
+        const weight_vk = await bench.out("real", "weights", block.length * K);
+        await runtime.weightedSums({
+          ...common,
+          views_v2: bench.put(
+            "index",
+            "views",
+            block.flatMap(({ view, particle }) => [view, particle]),
+          ),
+          viewStart_i: bench.put("index", "view starts", starts),
+          viewCount: block.length,
+          total_v: bench.put(
+            "real",
+            "totals",
+            block.map((_, at) => (at % 7) / 8),
+          ),
+          orientation_v: bench.put(
+            "index",
+            "orientations",
+            block.map(({ parent, view }) => parent * rotations + (view % rotations)),
+          ),
+          numerator_vk,
+          weight_vk,
+        });
+        outputs[`${name} numerators`] = await bench.get(numerator_vk);
+        outputs[`${name} weights`] = await bench.get(weight_vk);
+      }
+      return { ...outputs, terms: await bench.get(terms) };
+    },
+  };
 }
 
 function weightCases(random: Random, shape: Shape): Case[] {

@@ -182,7 +182,7 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
     );
     await gpu.run("diff2_fine", {
       groups: samples.groups,
-      cost: rotations * Math.ceil(shifts / 4) * Math.ceil(pixels.count / 64) * 4,
+      cost: Math.ceil(rotations / 4) * Math.ceil(shifts / 4) * Math.ceil(pixels.count / 64) * 8,
       params: {
         particles: batch.count,
         pixels: pixels.count,
@@ -192,9 +192,10 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
         ...phaseParams(phases, pixels.size),
         ...sliceParams(projector, pixels.size, pass.rows),
         correlation: Number(pass.correlation),
+        all_rows: Number(pass.childSlices !== undefined),
       },
       buffers: {
-        projector: projector.data,
+        projector: pass.childSlices ?? projector.data,
         matrices,
         xy: pixels.xy_k,
         operands: scratch,
@@ -219,44 +220,45 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
       },
     }),
 
+  viewTotals: (gpu, { samples, runs, rotations, shifts, count, total_v }) =>
+    threads(
+      gpu,
+      "view_totals",
+      count,
+      { rotations, shifts },
+      { values: samples.values, run_groups: runs.runGroup_r, totals: total_v },
+      shifts * 4,
+    ),
+
   async weightedSums(gpu, pass) {
-    const { batch, projector, matrices, rotations, shifts, phases, samples, runs, firstRun, runCount } = pass;
+    const { batch, projector, matrices, rotations, shifts, phases, samples, runs, viewCount } = pass;
     const { pixels } = batch;
-    const views = runCount * rotations;
-    if (views === 0) return;
-    const lengths = sumsParts(fineShape(pass), views);
-    const [both, sums, slices] = split(pass.scratch, [
+    if (viewCount === 0) return;
+    const lengths = sumsParts(fineShape(pass), pass.childSlices === undefined ? viewCount : 0, viewCount);
+    const [both, sums, made] = split(pass.scratch, [
       { kind: "real", length: lengths[0] },
       { kind: "real", length: lengths[1] },
       { kind: "complex", length: lengths[2] },
     ]);
-    const blocks = { first_run: firstRun, rotations, pixels: pixels.count, particles: batch.count };
     const images = { images: batch.images_ik, unmasked: pass.unmasked_ik };
+    const count = viewCount * pixels.count;
     await threads(gpu, "view_images", batch.count * pixels.count, {}, { ...images, both });
     await threads(
       gpu,
-      "view_totals",
-      views,
-      { views, first_run: firstRun, rotations, shifts, translations: samples.translations },
-      {
-        values: samples.values,
-        first_sample: samples.firstSample_g,
-        run_groups: runs.runGroup_r,
-        totals: pass.total_v,
-        orientation: pass.orientation_v,
-      },
-      shifts * 4,
-    );
-    await threads(
-      gpu,
       "view_sums",
-      views * pixels.count,
-      { ...blocks, shifts, translations: samples.translations, ...phaseParams(phases, pixels.size) },
+      count,
+      {
+        pixels: pixels.count,
+        rotations,
+        shifts,
+        translations: samples.translations,
+        ...phaseParams(phases, pixels.size),
+      },
       {
         values: samples.values,
         first_sample: samples.firstSample_g,
         run_groups: runs.runGroup_r,
-        starts: runs.runStart_i,
+        views: pass.views_v2,
         phases: phases.table,
         xy: pixels.xy_k,
         both,
@@ -264,31 +266,48 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
       },
       4 * shifts,
     );
-    await threads(gpu, "view_finish", views * pixels.count, blocks, {
-      starts: runs.runStart_i,
-      sums,
-      totals: pass.total_v,
-      ctf: batch.ctf_ik,
-      weights: pass.sumWeights_ik,
-      numerator: pass.numerator_vk,
-      weight: pass.weight_vk,
-    });
-    await projectSlices(gpu, projector, 0, matrices, pass.rows, pass.orientation_v, views, pixels, slices);
+    await threads(
+      gpu,
+      "view_finish",
+      count,
+      { pixels: pixels.count },
+      {
+        views: pass.views_v2,
+        sums,
+        totals: pass.total_v,
+        ctf: batch.ctf_ik,
+        weights: pass.sumWeights_ik,
+        numerator: pass.numerator_vk,
+        weight: pass.weight_vk,
+      },
+    );
+    if (pass.childSlices === undefined)
+      await projectSlices(
+        gpu,
+        projector,
+        0,
+        matrices,
+        pass.rows,
+        pass.orientation_v,
+        viewCount,
+        pixels,
+        made,
+      );
     await threads(
       gpu,
       "noise_terms",
       batch.count * pixels.count,
-      { pixels: pixels.count, first_run: firstRun, run_count: runCount, rotations, rows_a_class: pass.rows },
+      { pixels: pixels.count, rows_a_class: pass.rows, all_rows: Number(pass.childSlices !== undefined) },
       {
-        starts: runs.runStart_i,
-        slices,
+        starts: pass.viewStart_i,
+        slices: pass.childSlices ?? made,
         sums,
         totals: pass.total_v,
         ctf: batch.ctf_ik,
         orientation: pass.orientation_v,
         terms: pass.terms_cik,
       },
-      Math.max(1, views / batch.count),
+      Math.max(1, viewCount / batch.count),
     );
   },
 };
