@@ -71,7 +71,7 @@ async function timeStrategies(
       classes: 1,
       data: upload("complex", "projector", random.normals(2 * centredLength(geometry))),
     },
-    slot: 0,
+    first: 0,
     matrices: upload("real", "matrices", random.rotations(orientations)),
     rows: orientations,
     count: orientations,

@@ -1,6 +1,6 @@
 // diff2_gc of the children c = (rotation, shift) of group g: sum_k 1/2 w C^2 |S|^2 - Re conj(S) w C X e. One workgroup a group:
-// lanes stride through the pixels and meet four child orientations with four child translations at a time. Slices are at hand for all rows, or
-// made from the projector, in the same buffer. On request minus
+// lanes stride through the pixels and meet four child orientations with four child translations at a time. Slices of a range of rows are at
+// hand, or made from the projector, in the same buffer. On request minus
 // the normalised cross-correlation instead.
 //#include common/groups.wgsl
 //#include common/pixels.wgsl
@@ -12,7 +12,7 @@
 struct Params {
   first_group: u32, end_group: u32,
   particles: u32, pixels: u32, translations: u32, rotations: u32, shifts: u32, size: u32, y_at: u32, radius: u32,
-  rows_a_class: u32, class_length: u32, correlation: u32, all_rows: u32, padding: f32, max_r2: f32,
+  rows_a_class: u32, class_length: u32, correlation: u32, first_row: u32, made_rows: u32, padding: f32, max_r2: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> projector: array<vec2f>;
@@ -27,9 +27,10 @@ struct Params {
 var<workgroup> crosses: array<mat4x4f, 64>;
 var<workgroup> energies: array<vec4f, 64>;
 var<workgroup> image_power: array<f32, 64>;
+var<workgroup> own_sample: u32;
 
 fn slice_of(row: u32, k: u32, x: i32, y: i32) -> vec2f {
-  if (p.all_rows != 0u) { return projector[row * p.pixels + k]; }
+  if (p.made_rows != 0u) { return projector[(row - p.first_row) * p.pixels + k]; }
   return slice_value(
     row % p.rows_a_class, (row / p.rows_a_class) * p.class_length, x, y, p.padding, i32(p.radius), p.max_r2,
   );
@@ -41,11 +42,14 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
   if (g >= p.end_group) { return; }
   let children = p.rotations * p.shifts;
   let i = particle_of(g, p.particles);
-  let coarse = first_sample[g] / children;
+  if (lane == 0u) { own_sample = first_sample[g]; }
+  let coarse = workgroupUniformLoad(&own_sample) / children;
   let parent = coarse / p.translations;
   let translation = coarse % p.translations;
+  let first = parent * p.rotations;
+  if (p.made_rows != 0u && (first < p.first_row || first >= p.first_row + p.made_rows)) { return; }
   for (var r = 0u; r < p.rotations; r += 4u) {
-    let row = parent * p.rotations + r;
+    let row = first + r;
     let rotations = min(4u, p.rotations - r);
     for (var s = 0u; s < p.shifts; s += 4u) {
       let t = translation * p.shifts + s;

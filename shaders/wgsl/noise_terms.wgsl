@@ -1,7 +1,7 @@
 // terms_cik += sum over the views of particle i and class c in this block of (Re F A*, total |F|^2), F = CTF x slice, A the sum of its masked
 // images. Views of a particle are in the order of their classes.
 //#include common/groups.wgsl
-struct Params { first_group: u32, end_group: u32, count: u32, pixels: u32, rows_a_class: u32, all_rows: u32 }
+struct Params { first_group: u32, end_group: u32, count: u32, pixels: u32, rows_a_class: u32, first_row: u32, all_rows: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> starts: array<u32>;
 @group(0) @binding(2) var<storage, read_write> slices: array<vec2f>;
@@ -29,7 +29,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
       sum = terms[slot * p.count + id];
     }
     let at = view * p.pixels + k;
-    let model = ctf[id] * slices[select(view, orientation[view], p.all_rows != 0u) * p.pixels + k];
+    let model = ctf[id] * slices[select(view, orientation[view] - p.first_row, p.all_rows != 0u) * p.pixels + k];
     sum += vec2f(dot(model, sums[at].xy), totals[view] * dot(model, model));
   }
   terms[slot * p.count + id] = sum;

@@ -80,7 +80,7 @@ export async function estimateAccuracy(
     );
     await runtime.projectSlices({
       projector: a.projector,
-      slot: a.slot,
+      first: a.slot * angles.length,
       matrices,
       rows: angles.length,
       count: angles.length,

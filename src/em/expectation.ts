@@ -1,6 +1,7 @@
 import { UserError } from "../errors.js";
 import type {
   CentredArray,
+  ChildSlices,
   CoarseStrategy,
   CompressedSamples,
   DenseSamples,
@@ -49,9 +50,8 @@ export interface ExpectationModel {
   readonly rows: number;
   readonly rotations: number;
   readonly shifts: number;
-  /** Slices of all children at the pixels of the fine pass and of the sums, where memory holds them. */
-  readonly fineSlices?: DeviceBuffer;
-  readonly sumSlices?: DeviceBuffer;
+  /** What is kept of all children, in ranges of rows that each fit one buffer; undefined: nothing. */
+  readonly kept?: readonly KeptRows[];
   /** Where views are added. */
   readonly accumulator: DeviceBuffer;
   readonly unit: number;
@@ -102,12 +102,38 @@ export interface ExpectationResult {
   readonly weightBytes: { readonly compressed: number; readonly dense: number };
 }
 
+/** Weighted images and their weights by view and pixel, to be back-projected. */
+export interface MergedViews {
+  readonly numerator_vk: DeviceBuffer;
+  readonly weight_vk: DeviceBuffer;
+}
+
+/** What an iteration keeps of a range of child orientations. */
+export interface KeptRows {
+  /** Slices at the pixels of the fine pass, which are those of the sums. */
+  readonly slices: ChildSlices;
+  /** Their views, added up over the iteration; without them each block of views goes into the accumulator. */
+  readonly views?: MergedViews;
+}
+
 /** Views that have a weight, in rising order. */
 interface Views {
   readonly number: number[];
   readonly particle: number[];
   readonly total: number[];
   readonly row: number[];
+}
+
+/** The views of a range of rows. */
+function inRows(views: Views, { firstRow, rows }: ChildSlices): Views {
+  const own = views.row.map((row) => row >= firstRow && row < firstRow + rows);
+  const some = (values: number[]) => values.filter((_, at) => own[at]);
+  return {
+    number: some(views.number),
+    particle: some(views.particle),
+    total: some(views.total),
+    row: some(views.row),
+  };
 }
 
 /**
@@ -275,7 +301,7 @@ export async function expectBatch(
     };
     await runtime.diff2Fine({
       ...pass,
-      ...(model.fineSlices === undefined ? {} : { childSlices: model.fineSlices }),
+      ...(model.kept === undefined ? {} : { childSlices: model.kept.map(({ slices }) => slices) }),
       phases: model.finePhases,
       scratch,
       samples,
@@ -304,41 +330,53 @@ export async function expectBatch(
     const { total_v, ...block } = buffers;
     const count = runCount * rotations;
     await runtime.viewTotals({ samples, runs, rotations, shifts, count, total_v });
-    const views = listViews(await runtime.download(total_v, 0, count));
-    for (let at = 0; at < views.number.length; at += blockViews) {
-      const end = Math.min(at + blockViews, views.number.length);
-      uploadViews(buffers, views, at, end);
-      await runtime.weightedSums({
-        batch: batch.sums,
-        projector: model.projector,
-        matrices: model.matrices,
-        rows: model.rows,
-        rotations,
-        shifts,
-        phases: model.sumPhases,
-        ...(model.sumSlices === undefined ? {} : { childSlices: model.sumSlices }),
-        samples,
-        runs,
-        ...block,
-        total_v: block.blockTotal_v,
-        viewCount: end - at,
-        unmasked_ik: batch.unmasked_ik,
-        sumWeights_ik: batch.sumWeights_ik,
-        terms_cik,
-      });
-      await runtime.backproject({
-        numerator_vk: block.numerator_vk,
-        weight_vk: block.weight_vk,
-        matrices: model.matrices,
-        rows: model.rows,
-        orientation_v: block.orientation_v,
-        count: end - at,
-        pixels,
-        accumulator: model.accumulator,
-        geometry: model.projector,
-        unit: model.unit,
-        status: model.status,
-      });
+    const all = listViews(await runtime.download(total_v, 0, count));
+    for (const kept of model.kept ?? [undefined]) {
+      const views = kept === undefined ? all : inRows(all, kept.slices);
+      const target = kept?.views ?? block.own;
+      if (target === undefined) throw new Error("no room for merged views");
+      for (let at = 0; at < views.number.length; at += blockViews) {
+        const end = Math.min(at + blockViews, views.number.length);
+        const firstRow = kept?.views === undefined ? undefined : kept.slices.firstRow;
+        const merged = uploadViews(buffers, views, at, end, firstRow);
+        if (target === block.own) {
+          await runtime.clear(target.numerator_vk);
+          await runtime.clear(target.weight_vk);
+        }
+        await runtime.weightedSums({
+          batch: batch.sums,
+          projector: model.projector,
+          matrices: model.matrices,
+          rows: model.rows,
+          rotations,
+          shifts,
+          phases: model.sumPhases,
+          ...(kept === undefined ? {} : { childSlices: kept.slices }),
+          samples,
+          runs,
+          ...block,
+          ...target,
+          total_v: block.blockTotal_v,
+          viewCount: end - at,
+          mergedCount: merged,
+          unmasked_ik: batch.unmasked_ik,
+          sumWeights_ik: batch.sumWeights_ik,
+          terms_cik,
+        });
+        if (target !== block.own) continue;
+        await runtime.backproject({
+          ...target,
+          matrices: model.matrices,
+          rows: model.rows,
+          orientation_v: block.mergedOrientation_v,
+          count: merged,
+          pixels,
+          accumulator: model.accumulator,
+          geometry: model.projector,
+          unit: model.unit,
+          status: model.status,
+        });
+      }
     }
   }
 
@@ -351,12 +389,20 @@ export async function expectBatch(
       viewStart_i: runtime.alloc("index", "view starts", particles + 1),
       blockTotal_v: runtime.alloc("real", "block totals", blockViews),
       orientation_v: runtime.alloc("index", "view orientations", blockViews),
-      numerator_vk: runtime.alloc("complex", "view numerators", blockViews * count),
-      weight_vk: runtime.alloc("real", "view weights", blockViews * count),
+      merged_m2: runtime.alloc("index", "merged views", 2 * (blockViews + 1)),
+      members_v2: runtime.alloc("index", "members of merged views", 2 * blockViews),
+      mergedOrientation_v: runtime.alloc("index", "merged orientations", blockViews),
+      own:
+        model.kept?.[0].views === undefined
+          ? {
+              numerator_vk: runtime.alloc("complex", "view numerators", blockViews * count),
+              weight_vk: runtime.alloc("real", "view weights", blockViews * count),
+            }
+          : undefined,
       scratch: runtime.alloc(
         "real",
         "view scratch",
-        sumsScratch({ particles, pixels: count }, blockViews, model.sumSlices !== undefined),
+        sumsScratch({ particles, pixels: count }, blockViews, model.kept !== undefined),
       ),
     };
   }
@@ -378,13 +424,16 @@ export async function expectBatch(
     return views;
   }
 
+  /** Send a block of views, and which of them share an orientation, to be added to rows from `firstRow` on; returns how many they are. */
   function uploadViews(
-    { views_v2, viewStart_i, blockTotal_v, orientation_v }: ReturnType<typeof allocViews>,
+    buffers: ReturnType<typeof allocViews>,
     views: Views,
     first: number,
     end: number,
-  ): void {
-    const pairs = new Uint32Array(2 * (end - first));
+    firstRow: number | undefined,
+  ): number {
+    const count = end - first;
+    const pairs = new Uint32Array(2 * count);
     const starts = new Uint32Array(particles + 1);
     for (let at = first; at < end; at++) {
       pairs[2 * (at - first)] = views.number[at];
@@ -392,10 +441,28 @@ export async function expectBatch(
       starts[views.particle[at] + 1]++;
     }
     for (let i = 0; i < particles; i++) starts[i + 1] += starts[i];
-    runtime.upload(views_v2, pairs);
-    runtime.upload(viewStart_i, starts);
-    runtime.upload(blockTotal_v, Float64Array.from(views.total.slice(first, end)));
-    runtime.upload(orientation_v, Uint32Array.from(views.row.slice(first, end)));
+    const order = Uint32Array.from({ length: count }, (_, at) => at);
+    const row = Uint32Array.from(views.row.slice(first, end));
+    order.sort((a, b) => row[a] - row[b] || a - b);
+    const members = new Uint32Array(2 * count);
+    const merged: number[] = [];
+    const orientations: number[] = [];
+    for (const [at, view] of order.entries()) {
+      members[2 * at] = view;
+      members[2 * at + 1] = views.particle[first + view];
+      if (at > 0 && row[view] === row[order[at - 1]]) continue;
+      merged.push(at, firstRow === undefined ? orientations.length : row[view] - firstRow);
+      orientations.push(row[view]);
+    }
+    merged.push(count, 0);
+    runtime.upload(buffers.views_v2, pairs);
+    runtime.upload(buffers.viewStart_i, starts);
+    runtime.upload(buffers.blockTotal_v, Float64Array.from(views.total.slice(first, end)));
+    runtime.upload(buffers.orientation_v, row);
+    runtime.upload(buffers.merged_m2, merged);
+    runtime.upload(buffers.members_v2, members);
+    runtime.upload(buffers.mergedOrientation_v, orientations);
+    return orientations.length;
   }
 
   async function runOrientations(): Promise<Uint32Array> {

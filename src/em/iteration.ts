@@ -1,5 +1,6 @@
 import type { PointGroup } from "../geometry/symmetry.js";
 import type { DeviceBuffer, ParticleBatch, Phases, PixelSet, Runtime } from "../runtime/contract.js";
+import { UnsupportedError } from "../runtime/errors.js";
 import { centredLength, makePhases, makePixels } from "../runtime/tables.js";
 import {
   CapacityError,
@@ -8,6 +9,7 @@ import {
   type ExpectationModel,
   type ExpectationResult,
   expectBatch,
+  type KeptRows,
 } from "./expectation.js";
 import { batchLengths, type HostBatch, hostBatch } from "./host-batch.js";
 import { prepareImages } from "./images.js";
@@ -38,12 +40,17 @@ export interface IterationInput {
   readonly seeds?: Uint32Array;
 }
 
+export type Keep = "views" | "slices" | "nothing";
+
 /** What the memory plan decides. */
 export interface BatchChoice {
   /** Particles at a time. */
   readonly size: number;
-  /** Make the slices of all child orientations once instead of on the way. */
-  readonly keepSlices: boolean;
+  /**
+   * What is kept of all child orientations through the iteration: their slices, instead of making them on the way, and their views, which are
+   * then back-projected once.
+   */
+  readonly keep: Keep;
 }
 
 /** Results of a batch with what only the batch knew. */
@@ -106,11 +113,13 @@ export class DeviceIteration {
     const phases = (shifts: Float64Array, size: number): Phases => makePhases(runtime, shifts, size, box);
     const finePhases = phases(search.childShifts, sizes.fine);
     const rows = search.orientations * search.rotations;
-    const keeps = batch.keepSlices && same;
-    const childSlices = keeps
-      ? { fineSlices: runtime.alloc("complex", "child slices", classes * rows * fine.count) }
-      : {};
     const matrices = put("real", "child orientations", search.childMatrices);
+    const kept =
+      same && batch.keep !== "nothing"
+        ? keepRows(runtime, batch.keep, classes * rows, search.rotations, fine.count)
+        : undefined;
+    for (const { views } of kept ?? [])
+      for (const buffer of Object.values(views ?? {})) await runtime.clear(buffer);
     const accumulator = runtime.alloc("accumulator", "accumulators", classes * centredLength(projector));
     const expectation: ExpectationModel = {
       projector,
@@ -122,8 +131,7 @@ export class DeviceIteration {
       childTranslations_t2: put("real", "child translations", search.childShifts),
       matrices,
       rows,
-      ...childSlices,
-      ...(keeps ? { sumSlices: childSlices.fineSlices } : {}),
+      ...(kept === undefined ? {} : { kept }),
       rotations: search.rotations,
       shifts: search.shifts,
       accumulator,
@@ -142,23 +150,24 @@ export class DeviceIteration {
     );
     await runtime.projectSlices({
       projector,
-      slot: 0,
+      first: 0,
       matrices: coarseMatrices,
       rows: search.orientations,
       count: orientations,
       pixels: coarse,
       slices_ok,
     });
-    if (childSlices.fineSlices !== undefined)
+    for (const { slices } of kept ?? []) {
       await runtime.projectSlices({
         projector,
-        slot: 0,
         matrices,
         rows,
-        count: classes * rows,
+        first: slices.firstRow,
+        count: slices.rows,
         pixels: fine,
-        slices_ok: childSlices.fineSlices,
+        slices_ok: slices.slices_ok,
       });
+    }
     return new DeviceIteration(
       references,
       input,
@@ -223,6 +232,33 @@ export class DeviceIteration {
     return finishSums(this.runtime, { accumulator, unit, geometry, slot, group: this.input.group });
   }
 
+  /** Back-project what was kept for the end. */
+  async finishViews(): Promise<void> {
+    const { runtime, model, pixels } = this;
+    for (const { slices, views } of model.kept ?? []) {
+      if (views === undefined) continue;
+      runtime.push("job");
+      const orientation_v = runtime.alloc("index", "view orientations", slices.rows);
+      runtime.upload(
+        orientation_v,
+        Uint32Array.from({ length: slices.rows }, (_, row) => slices.firstRow + row),
+      );
+      await runtime.backproject({
+        ...views,
+        matrices: model.matrices,
+        rows: model.rows,
+        orientation_v,
+        count: slices.rows,
+        pixels: pixels.sums,
+        accumulator: model.accumulator,
+        geometry: model.projector,
+        unit: model.unit,
+        status: model.status,
+      });
+      runtime.pop("job");
+    }
+  }
+
   /** Throws where a back-projected value was not a number or did not fit. */
   async check(): Promise<void> {
     const [status] = await this.runtime.download(this.model.status);
@@ -241,7 +277,7 @@ export class DeviceIteration {
     return {
       groups,
       runs,
-      blockViews: Math.max(1, Math.min(views, Math.floor(viewBytes / (36 * pixels.sums.count)))),
+      blockViews: Math.max(1, Math.min(views, Math.floor(viewBytes / (32 * pixels.sums.count)))),
     };
   }
 
@@ -377,6 +413,31 @@ export class DeviceIteration {
       out_ik,
     });
   }
+}
+
+/** Room for what is kept of all child orientations, in ranges of whole parents that fit one buffer each. */
+function keepRows(runtime: Runtime, keep: Keep, rows: number, rotations: number, pixels: number): KeptRows[] {
+  const bytes = rotations * pixels * runtime.layout.elementBytes.complex;
+  const parents = rows / rotations;
+  const each = Math.min(parents, Math.floor(runtime.capabilities.maxBufferBytes / bytes));
+  if (each < 1)
+    throw new UnsupportedError(`slices of one orientation take ${bytes} bytes, more than one buffer holds`);
+  const ranges = Math.ceil(parents / each);
+  return Array.from({ length: ranges }, (_, range) => {
+    const firstRow = range * each * rotations;
+    const own = Math.min(each * rotations, rows - firstRow);
+    return {
+      slices: { firstRow, rows: own, slices_ok: runtime.alloc("complex", "child slices", own * pixels) },
+      ...(keep === "views"
+        ? {
+            views: {
+              numerator_vk: runtime.alloc("complex", "view numerators", own * pixels),
+              weight_vk: runtime.alloc("real", "view weights", own * pixels),
+            },
+          }
+        : {}),
+    };
+  });
 }
 
 /** Signed whole numbers in two's complement. */

@@ -3,7 +3,7 @@ import { ArenaFullError } from "../runtime/arena.js";
 import type { Runtime, RuntimeLayout } from "../runtime/contract.js";
 import { type MemoryPlan, planMemory } from "../runtime/plan.js";
 import { accuracyBuffers } from "./accuracy.js";
-import { type BatchChoice, DeviceIteration, type IterationInput } from "./iteration.js";
+import { type BatchChoice, DeviceIteration, type IterationInput, type Keep } from "./iteration.js";
 import { DeviceReferences } from "./references.js";
 import { accuracyParticles } from "./run-iteration.js";
 
@@ -18,13 +18,13 @@ export function planIteration(
   layout: RuntimeLayout,
   input: IterationInput,
   batch: BatchChoice,
-  slabs?: readonly number[],
+  limits: Partial<MemoryLimits> = {},
 ): Promise<MemoryPlan> {
-  return planMemory(
-    layout,
-    (runtime) => rehearse(runtime, input, batch),
-    slabs === undefined ? {} : { slabs },
-  );
+  const { slabs, maxBufferBytes } = limits;
+  return planMemory(layout, (runtime) => rehearse(runtime, input, batch), {
+    ...(slabs === undefined ? {} : { slabs }),
+    ...(maxBufferBytes === undefined ? {} : { maxBufferBytes }),
+  });
 }
 
 async function rehearse(runtime: Runtime, input: IterationInput, batch: BatchChoice): Promise<void> {
@@ -38,6 +38,7 @@ async function rehearse(runtime: Runtime, input: IterationInput, batch: BatchCho
   }
   const device = await DeviceIteration.start(references, input, batch);
   await device.rehearse(batch.size);
+  await device.finishViews();
   await device.reconstruct(0, 1);
   references.close();
 }
@@ -48,11 +49,11 @@ export interface BatchPlan {
   readonly plan: MemoryPlan;
 }
 
-/** Batches at least this large are worth keeping all child slices for. */
+/** A batch that is not too small to keep things for. */
 const worthwhile = 32;
 
 /**
- * The largest batch of up to `most` particles that fits, with all child slices kept where that leaves room for a worthwhile one.
+ * The largest batch of up to `most` particles that fits, with as much kept through the iteration as leaves room for a worthwhile one.
  * @throws UserError where not even one particle fits.
  */
 export async function largestBatch(
@@ -61,32 +62,33 @@ export async function largestBatch(
   limits: MemoryLimits,
   most: number,
 ): Promise<BatchPlan> {
-  const attempt = async (size: number, keepSlices: boolean): Promise<BatchPlan | undefined> => {
-    const batch = { size, keepSlices };
+  const attempt = async (size: number, keep: Keep): Promise<BatchPlan | undefined> => {
+    const batch = { size, keep };
     try {
-      const plan = await planIteration(layout, input, batch, limits.slabs);
+      const plan = await planIteration(layout, input, batch, limits);
       return plan.largest <= limits.maxBufferBytes ? { batch, plan } : undefined;
     } catch (error) {
       if (error instanceof ArenaFullError) return undefined;
       throw error;
     }
   };
-  const search = async (keepSlices: boolean, least: number): Promise<BatchPlan | undefined> => {
-    const largest = await attempt(most, keepSlices);
+  const search = async (keep: Keep, least: number): Promise<BatchPlan | undefined> => {
+    const largest = await attempt(most, keep);
     if (largest !== undefined || least >= most) return largest;
-    let best = await attempt(least, keepSlices);
+    let best = await attempt(least, keep);
     if (best === undefined) return undefined;
     for (let over = most; over - best.batch.size > Math.max(1, best.batch.size >> 3); ) {
       const middle: number = (best.batch.size + over) >> 1;
-      const found = await attempt(middle, keepSlices);
+      const found = await attempt(middle, keep);
       if (found === undefined) over = middle;
       else best = found;
     }
     return best;
   };
-  const slicesHelp = !input.correlation && input.options.oversampling > 0;
-  const best =
-    (slicesHelp ? await search(true, Math.min(worthwhile, most)) : undefined) ?? (await search(false, 1));
+  const kept = input.correlation ? [] : (["views", "slices"] as const);
+  let best: BatchPlan | undefined;
+  for (const keep of kept) best ??= await search(keep, Math.min(worthwhile, most));
+  best ??= await search("nothing", 1);
   if (best === undefined) throw await tooSmall(layout, input, limits);
   return best;
 }
@@ -96,7 +98,7 @@ async function tooSmall(
   input: IterationInput,
   { slabs, maxBufferBytes }: MemoryLimits,
 ): Promise<UserError> {
-  const { peak, largest, buffers } = await planIteration(layout, input, { size: 1, keepSlices: false });
+  const { peak, largest, buffers } = await planIteration(layout, input, { size: 1, keep: "nothing" });
   const mb = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
   if (largest > maxBufferBytes) {
     const name = buffers.find(({ bytes }) => bytes === largest)?.name;

@@ -148,6 +148,7 @@ export async function nextIteration(
         watch.progress?.(done, set.count);
       }
     }
+    await device.finishViews();
     await device.check();
     watch.phase?.("maximisation");
     for (let k = 0; k < classes; k++)

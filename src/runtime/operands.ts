@@ -96,6 +96,13 @@ export interface CoarsePass {
   readonly scratch: DeviceBuffer;
 }
 
+/** Slices of rows `firstRow` .. `firstRow + rows` (classes follow each other) at the pixels of a pass, made beforehand. */
+export interface ChildSlices {
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly slices_ok: DeviceBuffer;
+}
+
 export interface FinePass {
   readonly batch: ParticleBatch;
   readonly projector: CentredArray;
@@ -106,8 +113,6 @@ export interface FinePass {
   /** Phases of all child translations: parent-major, `shifts` a parent. */
   readonly phases: Phases;
   readonly shifts: number;
-  /** Slices of all rows of all classes at the pixels of the batch, where memory holds them; without them they are made on the way. */
-  readonly childSlices?: DeviceBuffer;
   /** `fineScratch` or `sumsScratch` numbers. */
   readonly scratch: DeviceBuffer;
 }
@@ -165,6 +170,8 @@ export interface ViewTotals {
 }
 
 export interface WeightedSums extends FinePass {
+  /** Holds the rows of all views of the block; without it slices are made on the way. */
+  readonly childSlices?: ChildSlices;
   readonly samples: CompressedSamples;
   readonly runs: Runs;
   /** The views of the block, rising: pairs of number (run x rotations + child) and particle; and where those of each particle begin. */
@@ -179,6 +186,13 @@ export interface WeightedSums extends FinePass {
   readonly sumWeights_ik: DeviceBuffer;
   /** Class-major. */
   readonly terms_cik: DeviceBuffer;
+  /**
+   * Where views are added: pairs of first entry in `members_v2` and row of the results, one a merged view and an end; members are pairs of
+   * position in the block and particle.
+   */
+  readonly merged_m2: DeviceBuffer;
+  readonly mergedCount: number;
+  readonly members_v2: DeviceBuffer;
   readonly numerator_vk: DeviceBuffer;
   readonly weight_vk: DeviceBuffer;
 }
@@ -254,10 +268,10 @@ export interface MakeProjector {
 }
 
 export interface ProjectSlices {
-  /** Class of the first slice. */
-  readonly slot: number;
-  /** Rows of `matrices`, shared by all classes; slices are class-major. */
+  /** Rows of `matrices`, shared by all classes; a row beyond them belongs to the next class. */
   readonly rows: number;
+  /** Row of the first slice. */
+  readonly first: number;
   readonly projector: CentredArray;
   readonly matrices: DeviceBuffer;
   readonly count: number;
@@ -280,6 +294,8 @@ export interface CrossCorrelation extends CoarsePass {
 }
 
 export interface Diff2Fine extends FinePass {
+  /** Hold all rows together; without them slices are made on the way. */
+  readonly childSlices?: readonly ChildSlices[];
   /** Minus the normalised cross-correlation instead, over all pixels alike. */
   readonly correlation: boolean;
   readonly samples: CompressedSamples;

@@ -17,6 +17,8 @@ export interface MemoryPlan {
 export interface PlanOptions {
   /** Sizes of the device's slabs, where a buffer may not cross from one to the next. Default: one piece without end. */
   readonly slabs?: readonly number[];
+  /** Most bytes of one buffer on the device. Default: no limit. */
+  readonly maxBufferBytes?: number;
 }
 
 /**
@@ -26,11 +28,11 @@ export interface PlanOptions {
 export async function planMemory(
   layout: RuntimeLayout,
   job: (runtime: Runtime) => Promise<unknown>,
-  { slabs = [Number.MAX_SAFE_INTEGER] }: PlanOptions = {},
+  { slabs = [Number.MAX_SAFE_INTEGER], maxBufferBytes = Number.MAX_SAFE_INTEGER }: PlanOptions = {},
 ): Promise<MemoryPlan> {
   const events: TraceEvent[] = [];
   const arena = new Arena({ slabs, alignment: layout.alignment, onEvent: (event) => events.push(event) });
-  await job(planningRuntime(layout, arena));
+  await job(planningRuntime(layout, arena, maxBufferBytes));
   return { ...summariseTrace(events), peak: arena.peak };
 }
 
@@ -64,7 +66,7 @@ export function formatPlan(plan: MemoryPlan): string {
   return [...lines, `${"peak".padEnd(12)} ${mib(plan.peak)} (${plan.peak} bytes)`].join("\n");
 }
 
-function planningRuntime(layout: RuntimeLayout, arena: Arena): Runtime {
+function planningRuntime(layout: RuntimeLayout, arena: Arena, maxBufferBytes: number): Runtime {
   const alloc: Runtime["alloc"] = (kind, name, length) => ({
     kind,
     name,
@@ -77,7 +79,7 @@ function planningRuntime(layout: RuntimeLayout, arena: Arena): Runtime {
     capabilities: {
       device: "plan",
       software: true,
-      maxBufferBytes: Number.MAX_SAFE_INTEGER,
+      maxBufferBytes,
       arenaBytes: arena.capacity,
       slabs: [arena.capacity],
       workgroupBytes: 0,

@@ -144,9 +144,9 @@ export const coarseScratch = (shape: PassShape, orientations: number, translatio
 /** Numbers of the scratch of `diff2Fine`: four operands a pixel. */
 export const fineScratch = ({ particles, pixels }: PassShape): number => aligned(4 * particles * pixels);
 
-/** Parts of the scratch of `weightedSums`: both images of each pixel, both sums of each view, slices made on the way (complex). */
+/** Parts of the scratch of `weightedSums`: both images and the weight of each pixel, both sums of each view, slices made on the way (complex). */
 export const sumsParts = ({ particles, pixels }: PassShape, slices: number, views: number): number[] =>
-  [4 * particles * pixels, 4 * views * pixels, 2 * slices * pixels].map(aligned);
+  [4 * particles * pixels, particles * pixels, 4 * views * pixels, 2 * slices * pixels].map(aligned);
 
 /** Numbers of the scratch of `weightedSums` for `views` views, with the slices of all children at hand (`made`) or without. */
 export const sumsScratch = (shape: PassShape, views: number, made = false): number =>

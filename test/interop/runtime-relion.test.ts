@@ -139,7 +139,7 @@ describeRelion("runtimes against RELION's programs", () => {
         for (let i = 0; i < count; i++)
           gpu.upload(matrices, transpose(eulerToMatrix(rot[i], tilt[i], psi[i])), 9 * i);
         const slices_ok = gpu.alloc("complex", "slices", count * pixels.count);
-        await gpu.projectSlices({ projector, slot: 0, matrices, rows: count, count, pixels, slices_ok });
+        await gpu.projectSlices({ projector, first: 0, matrices, rows: count, count, pixels, slices_ok });
         const optics = { voltage: 300, sphericalAberration: 2.7, amplitudeContrast: 0.1 };
         const rows = Array.from({ length: count }, (_, i) =>
           ctfRow({ ...optics, defocusU: u[i], defocusV: v[i], defocusAngle: angle[i] }, { box, pixelSize }),

@@ -231,7 +231,7 @@ describeRuntimes("cross-correlation of any poses (oracle 7)", (runtime, kind) =>
       const slices_ok = gpu.alloc("complex", "slices", count * K);
       await gpu.projectSlices({
         projector,
-        slot: 0,
+        first: 0,
         matrices,
         rows: count,
         count,

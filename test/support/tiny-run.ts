@@ -1,3 +1,4 @@
+import type { Keep } from "../../src/em/iteration.js";
 import type { RefineOptions } from "../../src/em/options.js";
 import { particleSet } from "../../src/em/particles.js";
 import {
@@ -99,14 +100,14 @@ export async function tinyContext(
 export async function tinyRun(
   runtime: Runtime,
   options: Partial<RefineOptions>,
-  { file, batch = 7, keepSlices = false }: { file?: string; batch?: number; keepSlices?: boolean } = {},
+  { file, batch = 7, keep = "nothing" }: { file?: string; batch?: number; keep?: Keep } = {},
 ): Promise<{ states: Refinement[]; reports: IterationReport[]; context: RefineContext }> {
   const context = await tinyContext(runtime, options, file);
   const states = [await startRefinement(context, [await tinyPixels("ref.mrc")])];
   const reports: IterationReport[] = [];
   for (let i = 0; i < context.options.iter; i++) {
     const { refinement, report } = await nextIteration(context, states[i], {
-      chooseBatch: async () => ({ size: batch, keepSlices }),
+      chooseBatch: async () => ({ size: batch, keep }),
     });
     states.push(refinement);
     reports.push(report);

@@ -68,7 +68,7 @@ export async function searchTinySet(
     );
     await runtime.projectSlices({
       projector,
-      slot: 0,
+      first: 0,
       matrices: parents,
       rows: orientations,
       count: orientations,

@@ -1,4 +1,4 @@
-import type { CoarsePass, FinePass, ParticleBatch, Phases } from "../contract.js";
+import type { ChildSlices, CoarsePass, FinePass, ParticleBatch, Phases } from "../contract.js";
 import type { ExpectationOperation, Operations } from "../operations.js";
 import { centredLength, pixelX, pixelY } from "../tables.js";
 import type { HostMemory } from "./memory.js";
@@ -118,18 +118,20 @@ function modelImage(
   i: number,
   orientation: number,
   out: Float64Array,
+  childSlices: ChildSlices | undefined,
 ): void {
-  const { batch, projector, childSlices } = pass;
+  const { batch, projector } = pass;
   const K = batch.pixels.count;
   const data = memory.real(projector.data);
-  const made = childSlices === undefined ? undefined : memory.real(childSlices);
+  const made = childSlices === undefined ? undefined : memory.real(childSlices.slices_ok);
+  const own = orientation - (childSlices?.firstRow ?? 0);
   const matrices = memory.real(pass.matrices);
   const xy = memory.index(batch.pixels.xy_k);
   const ctf = memory.real(batch.ctf_ik);
   for (let k = 0; k < K; k++) {
     if (made !== undefined) {
-      out[2 * k] = ctf[i * K + k] * made[2 * (orientation * K + k)];
-      out[2 * k + 1] = ctf[i * K + k] * made[2 * (orientation * K + k) + 1];
+      out[2 * k] = ctf[i * K + k] * made[2 * (own * K + k)];
+      out[2 * k + 1] = ctf[i * K + k] * made[2 * (own * K + k) + 1];
       continue;
     }
     const [re, im] = sliceValue(
@@ -194,7 +196,11 @@ export const expectationOperations: Operations<HostMemory, ExpectationOperation>
         const parent = Math.floor(coarse / samples.translations);
         const translation = coarse % samples.translations;
         for (let r = 0; r < rotations; r++) {
-          modelImage(memory, pass, i, parent * rotations + r, model);
+          const row = parent * rotations + r;
+          const made = pass.childSlices?.find(
+            ({ firstRow, rows }) => row >= firstRow && row < firstRow + rows,
+          );
+          modelImage(memory, pass, i, row, model, made);
           for (let s = 0; s < shifts; s++)
             values[g * samples.children + r * shifts + s] = score(
               model,
@@ -254,6 +260,11 @@ export const expectationOperations: Operations<HostMemory, ExpectationOperation>
     const terms = memory.real(pass.terms_cik);
     const numerator = memory.real(pass.numerator_vk);
     const weightOut = memory.real(pass.weight_vk);
+    const merged = memory.index(pass.merged_m2);
+    const members = memory.index(pass.members_v2);
+    const rows = new Uint32Array(viewCount);
+    for (let m = 0; m < pass.mergedCount; m++)
+      for (let at = merged[2 * m]; at < merged[2 * m + 2]; at++) rows[members[2 * at]] = merged[2 * m + 1];
     const model = new Float64Array(2 * K);
     let images: { particle: number; masked: Float64Array; plain: Float64Array } | undefined;
     for (let view = 0; view < viewCount; view++) {
@@ -276,7 +287,7 @@ export const expectationOperations: Operations<HostMemory, ExpectationOperation>
             sums.plain[at] += weight * images.plain[2 * t * K + at];
           }
         }
-      modelImage(memory, pass, i, orientation[view], model);
+      modelImage(memory, pass, i, orientation[view], model, pass.childSlices);
       const slot = Math.floor(orientation[view] / pass.rows);
       for (let k = 0; k < K; k++) {
         const [fr, fi] = [model[2 * k], model[2 * k + 1]];
@@ -284,9 +295,10 @@ export const expectationOperations: Operations<HostMemory, ExpectationOperation>
         terms[at] += fr * sums.masked[2 * k] + fi * sums.masked[2 * k + 1];
         terms[at + 1] += total[view] * (fr * fr + fi * fi);
         const factor = ctf[i * K + k] * noise[i * K + k];
-        numerator[2 * (view * K + k)] = factor * sums.plain[2 * k];
-        numerator[2 * (view * K + k) + 1] = factor * sums.plain[2 * k + 1];
-        weightOut[view * K + k] = ctf[i * K + k] * factor * total[view];
+        const out = rows[view] * K + k;
+        numerator[2 * out] += factor * sums.plain[2 * k];
+        numerator[2 * out + 1] += factor * sums.plain[2 * k + 1];
+        weightOut[out] += ctf[i * K + k] * factor * total[view];
       }
     }
   },

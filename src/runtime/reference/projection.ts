@@ -109,7 +109,7 @@ export const projectionOperations: Operations<HostMemory, ProjectionOperation> =
     });
   },
 
-  projectSlices(memory, { projector, slot, matrices, rows, count, pixels, slices_ok }) {
+  projectSlices(memory, { projector, first, matrices, rows, count, pixels, slices_ok }) {
     const data = memory.real(projector.data);
     const angles = memory.real(matrices);
     const xy = memory.index(pixels.xy_k);
@@ -121,10 +121,10 @@ export const projectionOperations: Operations<HostMemory, ProjectionOperation> =
           projector,
           pixels.size,
           angles,
-          9 * (o % rows),
+          9 * ((first + o) % rows),
           pixelX(xy[k]),
           pixelY(xy[k]),
-          (slot + Math.floor(o / rows)) * centredLength(projector),
+          Math.floor((first + o) / rows) * centredLength(projector),
         );
         to[2 * (o * pixels.count + k)] = re;
         to[2 * (o * pixels.count + k) + 1] = im;

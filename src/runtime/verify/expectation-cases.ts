@@ -88,6 +88,20 @@ class Problem {
     };
   }
 
+  /** All child slices in two parts. */
+  madeSlices(bench: Workbench) {
+    const K = this.pixels;
+    const split = this.shape.rotations * Math.ceil((classes * this.rows) / this.shape.rotations / 3);
+    return [
+      [0, split],
+      [split, classes * this.rows],
+    ].map(([firstRow, end]) => ({
+      firstRow,
+      rows: end - firstRow,
+      slices_ok: bench.put("complex", "child slices", this.childSlices.slice(2 * firstRow * K, 2 * end * K)),
+    }));
+  }
+
   async coarse(bench: Workbench) {
     const { particles, orientations, translations, size } = this.shape;
     const passShape = { particles, pixels: this.pixels };
@@ -248,7 +262,7 @@ function fineCases(random: Random, shape: Shape): Case[] {
           const values = await bench.out("real", "diff2", length);
           await bench.runtime.diff2Fine({
             ...pass,
-            ...(made ? { childSlices: bench.put("complex", "child slices", problem.childSlices) } : {}),
+            ...(made ? { childSlices: problem.madeSlices(bench) } : {}),
             samples: kept.samples(bench, values),
             correlation,
           });
@@ -302,6 +316,27 @@ function fineCases(random: Random, shape: Shape): Case[] {
   ];
 }
 
+/** Views of one row of the matrices together, added to every other row of the results, in falling order. */
+function mergedViews(
+  views: readonly { view: number; particle: number; parent: number }[],
+  rotations: number,
+): { merged: number[]; members: number[]; count: number } {
+  const byRow = new Map<number, number[]>();
+  for (const [at, { view, parent }] of views.entries()) {
+    const row = parent * rotations + (view % rotations);
+    byRow.set(row, [...(byRow.get(row) ?? []), at]);
+  }
+  const merged: number[] = [];
+  const members: number[] = [];
+  const count = byRow.size;
+  for (const [index, list] of [...byRow.values()].entries()) {
+    merged.push(members.length / 2, 2 * (count - 1 - index));
+    for (const at of list) members.push(at, views[at].particle);
+  }
+  merged.push(members.length / 2, 0);
+  return { merged, members, count };
+}
+
 /** Sums over two thirds of the views, in two blocks; with slices of all children at hand or not. */
 function viewCase(problem: Problem, kept: Kept, normalised: Float64Array, made: boolean): Case {
   const { shape } = problem;
@@ -317,7 +352,15 @@ function viewCase(problem: Problem, kept: Kept, normalised: Float64Array, made: 
       const terms = await bench.zeros("complex", "terms", classes * particles * K);
       const common = {
         ...pass,
-        ...(made ? { childSlices: bench.put("complex", "child slices", problem.childSlices) } : {}),
+        ...(made
+          ? {
+              childSlices: {
+                firstRow: 0,
+                rows: classes * problem.rows,
+                slices_ok: bench.put("complex", "child slices", problem.childSlices),
+              },
+            }
+          : {}),
         samples: kept.samples(bench, bench.put("real", "weights", normalised)),
         runs: kept.runs(bench),
         unmasked_ik: bench.put("complex", "unmasked", problem.unmasked),
@@ -334,8 +377,9 @@ function viewCase(problem: Problem, kept: Kept, normalised: Float64Array, made: 
           { length: particles + 1 },
           (_, i) => block.filter(({ particle }) => particle < i).length,
         );
-        const numerator_vk = await bench.out("complex", "numerators", block.length * K);
-        const weight_vk = await bench.out("real", "weights", block.length * K);
+        const { merged, members, count } = mergedViews(block, rotations);
+        const numerator_vk = await bench.zeros("complex", "numerators", 2 * count * K);
+        const weight_vk = bench.put("real", "weights", new Float64Array(2 * count * K).fill(0.25));
         await runtime.weightedSums({
           ...common,
           views_v2: bench.put(
@@ -355,6 +399,9 @@ function viewCase(problem: Problem, kept: Kept, normalised: Float64Array, made: 
             "orientations",
             block.map(({ parent, view }) => parent * rotations + (view % rotations)),
           ),
+          merged_m2: bench.put("index", "merged", merged),
+          mergedCount: count,
+          members_v2: bench.put("index", "members", members),
           numerator_vk,
           weight_vk,
         });

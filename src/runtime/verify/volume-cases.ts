@@ -104,7 +104,7 @@ function paddingCases(random: Random, box: number, padding: number, currentSize:
         const out = await bench.out("complex", "slices", count * pixels.count);
         await bench.runtime.projectSlices({
           projector: { ...geometry, classes: 2, data: bench.put("complex", "projector", twice) },
-          slot: 0,
+          first: 1,
           rows: 4,
           matrices: bench.put("real", "matrices", rotations),
           count,

@@ -180,31 +180,36 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
         operands: scratch,
       },
     );
-    await gpu.run("diff2_fine", {
-      groups: samples.groups,
-      cost: Math.ceil(rotations / 4) * Math.ceil(shifts / 4) * Math.ceil(pixels.count / 64) * 8,
-      params: {
-        particles: batch.count,
-        pixels: pixels.count,
-        translations: samples.translations,
-        rotations,
-        shifts,
-        ...phaseParams(phases, pixels.size),
-        ...sliceParams(projector, pixels.size, pass.rows),
-        correlation: Number(pass.correlation),
-        all_rows: Number(pass.childSlices !== undefined),
-      },
-      buffers: {
-        projector: pass.childSlices ?? projector.data,
-        matrices,
-        xy: pixels.xy_k,
-        operands: scratch,
-        phases: phases.table,
-        starts: samples.start_i,
-        first_sample: samples.firstSample_g,
-        diff2: samples.values,
-      },
-    });
+    const parts = pass.childSlices ?? [undefined];
+    for (const part of parts)
+      await gpu.run("diff2_fine", {
+        groups: samples.groups,
+        cost:
+          (Math.ceil(rotations / 4) * Math.ceil(shifts / 4) * Math.ceil(pixels.count / 64) * 8) /
+          parts.length,
+        params: {
+          particles: batch.count,
+          pixels: pixels.count,
+          translations: samples.translations,
+          rotations,
+          shifts,
+          ...phaseParams(phases, pixels.size),
+          ...sliceParams(projector, pixels.size, pass.rows),
+          correlation: Number(pass.correlation),
+          first_row: part?.firstRow ?? 0,
+          made_rows: part?.rows ?? 0,
+        },
+        buffers: {
+          projector: part?.slices_ok ?? projector.data,
+          matrices,
+          xy: pixels.xy_k,
+          operands: scratch,
+          phases: phases.table,
+          starts: samples.start_i,
+          first_sample: samples.firstSample_g,
+          diff2: samples.values,
+        },
+      });
   },
 
   shellTerms: (gpu, { batch, classes, terms_cik, sums_cis3 }) =>
@@ -235,18 +240,30 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
     const { pixels } = batch;
     if (viewCount === 0) return;
     const lengths = sumsParts(fineShape(pass), pass.childSlices === undefined ? viewCount : 0, viewCount);
-    const [both, sums, made] = split(pass.scratch, [
+    const [both, energies, sums, made] = split(pass.scratch, [
       { kind: "real", length: lengths[0] },
       { kind: "real", length: lengths[1] },
-      { kind: "complex", length: lengths[2] },
+      { kind: "real", length: lengths[2] },
+      { kind: "complex", length: lengths[3] },
     ]);
-    const images = { images: batch.images_ik, unmasked: pass.unmasked_ik };
-    const count = viewCount * pixels.count;
-    await threads(gpu, "view_images", batch.count * pixels.count, {}, { ...images, both });
+    await threads(
+      gpu,
+      "view_images",
+      batch.count * pixels.count,
+      {},
+      {
+        images: batch.images_ik,
+        unmasked: pass.unmasked_ik,
+        ctf: batch.ctf_ik,
+        weights: pass.sumWeights_ik,
+        both,
+        energies,
+      },
+    );
     await threads(
       gpu,
       "view_sums",
-      count,
+      viewCount * pixels.count,
       {
         pixels: pixels.count,
         rotations,
@@ -268,18 +285,19 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
     );
     await threads(
       gpu,
-      "view_finish",
-      count,
+      "view_merge",
+      pass.mergedCount * pixels.count,
       { pixels: pixels.count },
       {
-        views: pass.views_v2,
+        merged: pass.merged_m2,
+        members: pass.members_v2,
         sums,
         totals: pass.total_v,
-        ctf: batch.ctf_ik,
-        weights: pass.sumWeights_ik,
+        energies,
         numerator: pass.numerator_vk,
         weight: pass.weight_vk,
       },
+      Math.max(1, viewCount / pass.mergedCount),
     );
     if (pass.childSlices === undefined)
       await projectSlices(
@@ -297,10 +315,15 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
       gpu,
       "noise_terms",
       batch.count * pixels.count,
-      { pixels: pixels.count, rows_a_class: pass.rows, all_rows: Number(pass.childSlices !== undefined) },
+      {
+        pixels: pixels.count,
+        rows_a_class: pass.rows,
+        first_row: pass.childSlices?.firstRow ?? 0,
+        all_rows: Number(pass.childSlices !== undefined),
+      },
       {
         starts: pass.viewStart_i,
-        slices: pass.childSlices ?? made,
+        slices: pass.childSlices?.slices_ok ?? made,
         sums,
         totals: pass.total_v,
         ctf: batch.ctf_ik,

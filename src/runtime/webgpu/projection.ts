@@ -16,7 +16,7 @@ export const sliceParams = (projector: CentredArray, size: number, rows: number)
 export function projectSlices(
   gpu: GpuDevice,
   projector: CentredArray,
-  slot: number,
+  first: number,
   matrices: DeviceBuffer,
   rows: number,
   listed: DeviceBuffer | undefined,
@@ -31,7 +31,7 @@ export function projectSlices(
     {
       pixels: pixels.count,
       listed: Number(listed !== undefined),
-      first_class: slot,
+      first_row: first,
       ...sliceParams(projector, pixels.size, rows),
     },
     { projector: projector.data, matrices, xy: pixels.xy_k, rows: listed, slices },
@@ -64,8 +64,8 @@ export const projectionOperations: Operations<GpuDevice, ProjectionOperation> = 
       { spectrum, projector: projector.data },
     ),
 
-  projectSlices: (gpu, { projector, slot, matrices, rows, count, pixels, slices_ok }) =>
-    projectSlices(gpu, projector, slot, matrices, rows, undefined, count, pixels, slices_ok),
+  projectSlices: (gpu, { projector, first, matrices, rows, count, pixels, slices_ok }) =>
+    projectSlices(gpu, projector, first, matrices, rows, undefined, count, pixels, slices_ok),
 
   cropMap: (gpu, { padded, paddedBox, map, box, scale }) =>
     threads(gpu, "crop_map", box ** 3, { box, padded_box: paddedBox, scale }, { padded, map }),
