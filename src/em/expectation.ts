@@ -13,6 +13,7 @@ import type {
   Runtime,
 } from "../runtime/contract.js";
 import { coarseScratch, compactScratch, fineScratch, sumsScratch } from "../runtime/tables.js";
+import { type Candidates, keepSignificant } from "./candidates.js";
 import type { PhaseClock } from "./phase-clock.js";
 
 /** Factor of correlations: a difference in the last bit of a float32 correlation still tells weights apart. */
@@ -35,8 +36,8 @@ export interface ExpectationCapacity {
 /** The model of an iteration, in buffers of that scope. */
 export interface ExpectationModel {
   readonly projector: CentredArray;
-  /** Slices of the coarse orientations at the coarse pixels, class-major. */
-  readonly slices_ok: DeviceBuffer;
+  /** Slices of the coarse orientations at the coarse pixels, class-major; undefined where each batch lists its orientations. */
+  readonly slices_ok?: DeviceBuffer;
   /** Coarse orientations of all classes. */
   readonly orientations: number;
   /** Coarse translations at the coarse size; child translations at the sizes of the fine pass and of the sums, and in pixels. */
@@ -66,6 +67,21 @@ export interface ExpectationBatch {
   readonly unmasked_ik: DeviceBuffer;
   readonly sumWeights_ik: DeviceBuffer;
   readonly priors: LogPriors;
+  /** Where every particle has its own orientations: those, in place of all coarse ones. */
+  readonly listed?: ListedOrientations;
+}
+
+/** The orientations of the model are the candidates of the batch then, class-major. */
+export interface ListedOrientations {
+  readonly candidates: Candidates;
+  /** Room for candidates. */
+  readonly capacity: number;
+  readonly coarseMatrices: DeviceBuffer;
+  /** Translation number i belongs to particle i alone. */
+  readonly ownTranslation: boolean;
+  /** Log priors of the classes, and of the translations of each particle. */
+  readonly classPrior: ArrayLike<number>;
+  readonly translation_it: ArrayLike<number>;
 }
 
 export interface ExpectationOptions {
@@ -182,7 +198,8 @@ export async function expectBatch(
     runStart_i: runtime.alloc("index", "run starts", particles + 1),
     runGroup_r: runtime.alloc("index", "run groups", capacity.runs + 1),
   };
-  await selectSamples();
+  const listedSums = batch.listed === undefined ? undefined : await selectListed(batch.listed);
+  if (batch.listed === undefined) await selectSamples();
   const start = await runtime.download(compressed.start_i);
   const runStart = (await runtime.download(runs.runStart_i)) as Uint32Array;
   const groups = start[particles];
@@ -193,7 +210,7 @@ export async function expectBatch(
     );
   const significant = (await runtime.download(count_i)) as Uint32Array;
   const samples: CompressedSamples = { ...compressed, groups };
-  const coarseSums = await runtime.download(statistics.sum_i);
+  const coarseSums = listedSums ?? (await runtime.download(statistics.sum_i));
   clock?.lap("coarse");
 
   await fineWeights();
@@ -253,10 +270,12 @@ export async function expectBatch(
   /** The coarse pass up to the list of kept samples. Its buffers go before the fine pass begins. */
   async function selectSamples(): Promise<void> {
     const { coarse } = batch;
+    const { slices_ok } = model;
+    if (slices_ok === undefined) throw new Error("no slices of the coarse orientations");
     const shape = { particles, pixels: coarse.pixels.count };
     const diff2_iot = runtime.alloc("real", "diff2", particles * orientations * translations);
     const scratch = runtime.alloc("real", "coarse scratch", coarseScratch(shape, orientations, translations));
-    const pass = { batch: coarse, slices_ok: model.slices_ok, orientations, phases: coarsePhases, scratch };
+    const pass = { batch: coarse, slices_ok, orientations, phases: coarsePhases, scratch };
     if (options.correlation) await runtime.crossCorrelation({ ...pass, score_iot: diff2_iot });
     else await runtime.diff2Coarse({ ...pass, strategy: options.strategy, diff2_iot });
     runtime.free(scratch);
@@ -282,6 +301,72 @@ export async function expectBatch(
     });
     runtime.free(counts);
     runtime.free(diff2_iot);
+  }
+
+  /** The coarse pass over the particles' own candidates; the host selects. Returns the sums of all weights. */
+  async function selectListed(listed: ListedOrientations): Promise<Float64Array> {
+    const { candidates, capacity: room, ownTranslation } = listed;
+    const each = ownTranslation ? 1 : translations;
+    const groups = classes * candidates.count;
+    const own: CompressedSamples = {
+      layout: "compressed",
+      particles,
+      orientations: groups,
+      translations: ownTranslation ? translations : 1,
+      children: each,
+      capacity: classes * room,
+      groups,
+      start_i: runtime.alloc("index", "candidate starts", particles + 1),
+      firstSample_g: runtime.alloc("index", "candidate samples", classes * room),
+      values: runtime.alloc("real", "candidate scores", classes * room * each),
+    };
+    const scratch = runtime.alloc(
+      "real",
+      "coarse scratch",
+      fineScratch({ particles, pixels: batch.coarse.pixels.count }),
+    );
+    const first: number[] = [];
+    for (let i = 0; i < particles; i++)
+      for (let k = 0; k < classes; k++)
+        for (let o = candidates.start[i]; o < candidates.start[i + 1]; o++)
+          first.push((k * candidates.count + o) * translations + (ownTranslation ? i : 0));
+    runtime.upload(
+      own.start_i,
+      candidates.start.map((start) => classes * start),
+    );
+    runtime.upload(own.firstSample_g, Uint32Array.from(first));
+    await runtime.diff2Fine({
+      batch: batch.coarse,
+      projector: model.projector,
+      matrices: listed.coarseMatrices,
+      rows: candidates.count,
+      rotations: 1,
+      shifts: each,
+      phases: coarsePhases,
+      scratch,
+      samples: own,
+      correlation: options.correlation,
+    });
+    const scores = await runtime.download(own.values, 0, groups * each);
+    for (const buffer of [scratch, own.values, own.firstSample_g, own.start_i]) runtime.free(buffer);
+    const kept = keepSignificant(scores, listed, {
+      classes,
+      translations,
+      scale,
+      fraction: options.fraction,
+      most: options.correlation ? 1 : options.maxSignificant,
+    });
+    runtime.upload(count_i, kept.significant);
+    runtime.upload(compressed.start_i, kept.start);
+    runtime.upload(runs.runStart_i, kept.runStart);
+    if (kept.sample.length <= capacity.groups && kept.runGroup.length <= capacity.runs) {
+      runtime.upload(
+        compressed.firstSample_g,
+        Uint32Array.from(kept.sample, (sample) => sample * children),
+      );
+      runtime.upload(runs.runGroup_r, Uint32Array.from([...kept.runGroup, kept.sample.length]));
+    }
+    return kept.sum;
   }
 
   async function fineWeights(): Promise<void> {

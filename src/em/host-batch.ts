@@ -1,5 +1,7 @@
+import { eulerToMatrix, transpose } from "../geometry/euler.js";
 import { logZero } from "../runtime/contract.js";
 import { ctfLength, ctfRow } from "../runtime/tables.js";
+import { type Candidates, candidateRoom, localCandidates, ownCandidates } from "./candidates.js";
 import type { IterationInput } from "./iteration.js";
 import { noiseImages } from "./noise-fill.js";
 
@@ -19,6 +21,17 @@ export interface HostBatch {
   /** Log priors of orientations (of all particles, or of each) and of translations by particle. */
   readonly orientation: { readonly values: ArrayLike<number>; readonly perParticle: boolean };
   readonly translation_it: ArrayLike<number>;
+  /** Candidates of the particles where each has its own orientations; matrices of them and of their children. */
+  readonly listed?: HostList;
+}
+
+export interface HostList {
+  readonly candidates: Candidates;
+  readonly classPrior: ArrayLike<number>;
+  readonly coarseMatrices: ArrayLike<number>;
+  readonly matrices: ArrayLike<number>;
+  /** Translation of each particle in pixels (pairs), where it keeps its own. */
+  readonly ownShifts?: Float64Array;
 }
 
 /** Half away from zero. */
@@ -37,6 +50,7 @@ export function hostBatch(
     roundHalfAway((at % 2 === 0 ? state.originX : state.originY)[particles[at >> 1]] / set.pixelSize),
   );
   const spectra = particles.map((p) => model.noise[set.group[p]]);
+  const listed = isListed(input) ? hostList(input, particles, shifts_i2) : undefined;
   return {
     count: particles.length,
     images,
@@ -45,8 +59,69 @@ export function hostBatch(
     ctf: Float64Array.from(particles.flatMap((p) => particleCtf(input, p))),
     normFactor_i: Float64Array.from(particles, (p) => (options.norm ? model.averageNorm / state.norm[p] : 1)),
     ...(options.zeroMask ? {} : { noise: noiseImages(set.box, particles, spectra, options.randomSeed) }),
-    orientation: orientationPriors(input, particles),
-    translation_it: translationPriors(input, particles, shifts_i2),
+    ...priors(input, particles, shifts_i2, listed),
+    ...(listed === undefined ? {} : { listed }),
+  };
+}
+
+/** Whether every particle has its own orientations. */
+export const isListed = ({ options, local }: IterationInput): boolean =>
+  local !== undefined || options.skipAlign || options.skipRotate;
+
+function priors(
+  input: IterationInput,
+  particles: readonly number[],
+  shifts: Int32Array,
+  listed: HostList | undefined,
+): Pick<HostBatch, "orientation" | "translation_it"> {
+  if (listed === undefined)
+    return {
+      orientation: orientationPriors(input, particles),
+      translation_it: translationPriors(input, particles, shifts),
+    };
+  const { candidates, classPrior, ownShifts } = listed;
+  const values = Float64Array.from(
+    { length: classPrior.length * candidates.count },
+    (_, o) => classPrior[Math.floor(o / candidates.count)] + candidates.logPrior[o % candidates.count],
+  );
+  return {
+    orientation: { values, perParticle: false },
+    translation_it:
+      ownShifts === undefined
+        ? translationPriors(input, particles, shifts)
+        : new Float64Array(particles.length ** 2),
+  };
+}
+
+function hostList(input: IterationInput, particles: readonly number[], shifts: Int32Array): HostList {
+  const { search, options, state, set, model } = input;
+  if (input.local !== undefined && !options.skipAlign && !options.skipRotate) {
+    const candidates = localCandidates(input, particles);
+    return {
+      candidates,
+      classPrior: new Float64Array(model.classes.length),
+      coarseMatrices: search.coarseMatrices(candidates.orientation),
+      matrices: search.childMatrices(candidates.orientation),
+    };
+  }
+  const matrices = Float64Array.from(
+    particles.flatMap((p) => [...transpose(eulerToMatrix(state.rot[p], state.tilt[p], state.psi[p]))]),
+  );
+  const mean = model.classes.reduce((sum, { weight }) => sum + weight, 0) / model.classes.length;
+  const fraction = (origins: Float64Array, at: number) =>
+    origins[particles[at >> 1]] / set.pixelSize - shifts[at];
+  return {
+    candidates: ownCandidates(particles.length),
+    classPrior: model.classes.map(({ weight }) => (weight > 0 ? Math.log(weight / mean) : logZero)),
+    coarseMatrices: matrices,
+    matrices,
+    ...(options.skipAlign
+      ? {
+          ownShifts: Float64Array.from({ length: 2 * particles.length }, (_, at) =>
+            fraction(at % 2 === 0 ? state.originX : state.originY, at),
+          ),
+        }
+      : {}),
   };
 }
 
@@ -54,8 +129,9 @@ export function hostBatch(
 export function batchLengths(input: IterationInput, count: number): HostBatch {
   const { options, set, search, model } = input;
   const classes = input.oneClass ? 1 : model.classes.length;
-  const orientations = classes * search.orientations;
-  const perParticle = isSeeded(input);
+  const listed = isListed(input) ? listLengths(input, count) : undefined;
+  const orientations = classes * (listed?.candidates.count ?? search.orientations);
+  const perParticle = isSeeded(input) && listed === undefined;
   const pixels = { length: count * set.box ** 2 };
   return {
     count,
@@ -66,7 +142,28 @@ export function batchLengths(input: IterationInput, count: number): HostBatch {
     normFactor_i: { length: count },
     ...(options.zeroMask ? {} : { noise: pixels }),
     orientation: { values: { length: perParticle ? count * orientations : orientations }, perParticle },
-    translation_it: { length: count * search.translations.x.length },
+    translation_it: {
+      length: count * (listed?.ownShifts === undefined ? search.translations.x.length : count),
+    },
+    ...(listed === undefined ? {} : { listed }),
+  };
+}
+
+function listLengths(input: IterationInput, count: number): HostList {
+  const { model, search, options } = input;
+  const room = count * candidateRoom(input);
+  const candidates: Candidates = {
+    count: room,
+    start: Uint32Array.from({ length: count + 1 }, (_, i) => Math.floor((i * room) / count)),
+    orientation: new Uint32Array(room),
+    logPrior: new Float64Array(room),
+  };
+  return {
+    candidates,
+    classPrior: new Float64Array(model.classes.length),
+    coarseMatrices: { length: 9 * room },
+    matrices: { length: 9 * room * search.rotations },
+    ...(options.skipAlign ? { ownShifts: new Float64Array(2 * count) } : {}),
   };
 }
 

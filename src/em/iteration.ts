@@ -1,7 +1,8 @@
 import type { PointGroup } from "../geometry/symmetry.js";
-import type { DeviceBuffer, ParticleBatch, Phases, PixelSet, Runtime } from "../runtime/contract.js";
+import type { CentredArray, DeviceBuffer, ParticleBatch, PixelSet, Runtime } from "../runtime/contract.js";
 import { UnsupportedError } from "../runtime/errors.js";
 import { centredLength, makePhases, makePixels } from "../runtime/tables.js";
+import { candidateRoom, type LocalSearch } from "./candidates.js";
 import {
   CapacityError,
   type ExpectationBatch,
@@ -10,8 +11,9 @@ import {
   type ExpectationResult,
   expectBatch,
   type KeptRows,
+  type ListedOrientations,
 } from "./expectation.js";
-import { batchLengths, type HostBatch, hostBatch } from "./host-batch.js";
+import { batchLengths, type HostBatch, type HostList, hostBatch, isListed } from "./host-batch.js";
 import { prepareImages } from "./images.js";
 import { finishSums, type HostSums, type ReconstructedClass, regularisedMap } from "./maximisation.js";
 import type { Model } from "./model.js";
@@ -20,7 +22,7 @@ import type { ParticleSet, ParticleState } from "./particles.js";
 import type { PhaseClock } from "./phase-clock.js";
 import type { DeviceReferences } from "./references.js";
 import type { ImageSizes } from "./schedule.js";
-import type { Search } from "./search.js";
+import type { Pose, Search } from "./search.js";
 import type { Accumulated } from "./ssnr.js";
 
 /** What an iteration works with; nothing in it changes until its end. */
@@ -36,6 +38,8 @@ export interface IterationInput {
   readonly correlation: boolean;
   /** Only the first reference takes part. */
   readonly oneClass: boolean;
+  /** Priors around the particles' angles, instead of all orientations. */
+  readonly local?: LocalSearch;
   /** The class that each particle is bound to while classes grow from one reference. */
   readonly seeds?: Uint32Array;
 }
@@ -57,6 +61,8 @@ export interface BatchChoice {
 export interface BatchResult {
   readonly particles: readonly number[];
   readonly result: ExpectationResult;
+  /** The best pose of each particle; undefined where none was better than any other. */
+  readonly poses: readonly (Pose | undefined)[];
   /** Power of the masked images by shell 0 .. box / 2: [i][s]. */
   readonly power: Float64Array;
   /** Whole pixels by which the images were moved: pairs. */
@@ -70,6 +76,56 @@ const viewBytes = 2 ** 26;
 /** Coarse samples that a particle of a batch may keep on average. */
 const keptEach = 4096;
 
+/** Tables of a search over the same orientations for all particles. */
+type GridTables = Pick<ExpectationModel, "slices_ok" | "orientations" | "matrices" | "rows" | "kept">;
+type IterationModel = Omit<ExpectationModel, keyof GridTables>;
+
+async function gridTables(
+  runtime: Runtime,
+  projector: CentredArray,
+  search: Search,
+  coarse: PixelSet,
+  fine: PixelSet,
+  keep: Keep,
+): Promise<GridTables> {
+  const { classes } = projector;
+  const all = Uint32Array.from({ length: search.orientations }, (_, o) => o);
+  const orientations = classes * search.orientations;
+  const rows = search.orientations * search.rotations;
+  const put = (name: string, values: Float64Array) => {
+    const buffer = runtime.alloc("real", name, values.length);
+    runtime.upload(buffer, values);
+    return buffer;
+  };
+  const slices_ok = runtime.alloc("complex", "slices", orientations * coarse.count);
+  const coarseMatrices = put("coarse orientations", search.coarseMatrices(all));
+  const matrices = put("child orientations", search.childMatrices(all));
+  await runtime.projectSlices({
+    projector,
+    matrices: coarseMatrices,
+    rows: search.orientations,
+    first: 0,
+    count: orientations,
+    pixels: coarse,
+    slices_ok,
+  });
+  if (keep === "nothing") return { slices_ok, orientations, matrices, rows };
+  const kept = keepRows(runtime, keep, classes * rows, search.rotations, fine.count);
+  for (const { slices, views } of kept) {
+    for (const buffer of Object.values(views ?? {})) await runtime.clear(buffer);
+    await runtime.projectSlices({
+      projector,
+      matrices,
+      rows,
+      first: slices.firstRow,
+      count: slices.rows,
+      pixels: fine,
+      slices_ok: slices.slices_ok,
+    });
+  }
+  return { slices_ok, orientations, matrices, rows, kept };
+}
+
 /** The expectation of one iteration: fed with batches, asked for the classes. Lives in the scope of its references. */
 export class DeviceIteration {
   private readonly runtime: Runtime;
@@ -77,7 +133,9 @@ export class DeviceIteration {
   private constructor(
     private readonly references: DeviceReferences,
     private readonly input: IterationInput,
-    private readonly model: ExpectationModel,
+    private readonly model: IterationModel,
+    /** What all particles share of the search; undefined where each has its own orientations. */
+    private readonly grid: GridTables | undefined,
     private readonly pixels: { readonly coarse: PixelSet; readonly fine: PixelSet; readonly sums: PixelSet },
     private readonly noiseTable: DeviceBuffer,
     private readonly batchSize: number,
@@ -107,31 +165,20 @@ export class DeviceIteration {
     const fine = makePixels(runtime, sizes.fine, choice);
     const same = choice === "shells" && sizes.fine === sizes.current;
     const sums = same ? fine : makePixels(runtime, sizes.current, "shells");
-    const orientations = classes * search.orientations;
-    const slices_ok = runtime.alloc("complex", "slices", orientations * coarse.count);
-    const coarseMatrices = put("real", "coarse orientations", search.coarseMatrices);
-    const phases = (shifts: Float64Array, size: number): Phases => makePhases(runtime, shifts, size, box);
-    const finePhases = phases(search.childShifts, sizes.fine);
-    const rows = search.orientations * search.rotations;
-    const matrices = put("real", "child orientations", search.childMatrices);
-    const kept =
-      same && batch.keep !== "nothing"
-        ? keepRows(runtime, batch.keep, classes * rows, search.rotations, fine.count)
-        : undefined;
-    for (const { views } of kept ?? [])
-      for (const buffer of Object.values(views ?? {})) await runtime.clear(buffer);
+    const listed = isListed(input);
+    const coarsePhases = makePhases(runtime, search.coarseShifts, sizes.coarse, box);
+    const finePhases = makePhases(runtime, search.childShifts, sizes.fine, box);
+    const sumPhases = same ? finePhases : makePhases(runtime, search.childShifts, sizes.current, box);
+    const grid = listed
+      ? undefined
+      : await gridTables(runtime, projector, search, coarse, fine, same ? batch.keep : "nothing");
     const accumulator = runtime.alloc("accumulator", "accumulators", classes * centredLength(projector));
-    const expectation: ExpectationModel = {
+    const expectation: IterationModel = {
       projector,
-      slices_ok,
-      orientations,
-      coarsePhases: phases(search.coarseShifts, sizes.coarse),
+      coarsePhases,
       finePhases,
-      sumPhases: same ? finePhases : phases(search.childShifts, sizes.current),
+      sumPhases,
       childTranslations_t2: put("real", "child translations", search.childShifts),
-      matrices,
-      rows,
-      ...(kept === undefined ? {} : { kept }),
       rotations: search.rotations,
       shifts: search.shifts,
       accumulator,
@@ -148,30 +195,11 @@ export class DeviceIteration {
         return sigma2 > 0 ? 1 / sigma2 : 0;
       }),
     );
-    await runtime.projectSlices({
-      projector,
-      first: 0,
-      matrices: coarseMatrices,
-      rows: search.orientations,
-      count: orientations,
-      pixels: coarse,
-      slices_ok,
-    });
-    for (const { slices } of kept ?? []) {
-      await runtime.projectSlices({
-        projector,
-        matrices,
-        rows,
-        first: slices.firstRow,
-        count: slices.rows,
-        pixels: fine,
-        slices_ok: slices.slices_ok,
-      });
-    }
     return new DeviceIteration(
       references,
       input,
       expectation,
+      grid,
       { coarse, fine, sums },
       table,
       batch.size,
@@ -234,9 +262,9 @@ export class DeviceIteration {
 
   /** Back-project what was kept for the end. */
   async finishViews(): Promise<void> {
-    const { runtime, model, pixels } = this;
-    for (const { slices, views } of model.kept ?? []) {
-      if (views === undefined) continue;
+    const { runtime, model, pixels, grid } = this;
+    for (const { slices, views } of grid?.kept ?? []) {
+      if (grid === undefined || views === undefined) continue;
       runtime.push("job");
       const orientation_v = runtime.alloc("index", "view orientations", slices.rows);
       runtime.upload(
@@ -245,8 +273,8 @@ export class DeviceIteration {
       );
       await runtime.backproject({
         ...views,
-        matrices: model.matrices,
-        rows: model.rows,
+        matrices: grid.matrices,
+        rows: grid.rows,
         orientation_v,
         count: slices.rows,
         pixels: pixels.sums,
@@ -269,10 +297,12 @@ export class DeviceIteration {
   }
 
   private get capacity(): ExpectationCapacity {
-    const { model, batchSize, pixels } = this;
-    const all = batchSize * model.orientations * model.coarsePhases.count;
-    const groups = Math.min(all, batchSize * keptEach);
-    const runs = Math.min(groups, batchSize * model.orientations);
+    const { model, batchSize, pixels, input } = this;
+    const classes = model.projector.classes;
+    const each = this.grid?.orientations ?? classes * candidateRoom(input);
+    const translations = input.options.skipAlign ? 1 : model.coarsePhases.count;
+    const groups = batchSize * Math.min(each * translations, keptEach);
+    const runs = Math.min(groups, batchSize * each);
     const views = runs * model.rotations;
     return {
       groups,
@@ -290,11 +320,45 @@ export class DeviceIteration {
     const { result, power } = await this.run(host, limit);
     return {
       particles,
-      result,
+      ...this.inGrid(result, host, particles),
       power,
       shifts: Int32Array.from(host.shifts_i2),
       limited: limit === undefined ? 0 : particles.length,
     };
+  }
+
+  /** Poses of the best samples, and runs by the orientations of the search's grid. */
+  private inGrid(
+    result: ExpectationResult,
+    { listed }: HostBatch,
+    particles: readonly number[],
+  ): Pick<BatchResult, "result" | "poses"> {
+    const { search, options, state } = this.input;
+    const poseOf = (sample: number) => (sample >= 0 ? search.pose(sample) : undefined);
+    if (listed === undefined) return { result, poses: Array.from(result.bestSample, poseOf) };
+    const { candidates, ownShifts } = listed;
+    const own = options.skipAlign || options.skipRotate;
+    const gridOf = (o: number) =>
+      Math.floor(o / candidates.count) * search.orientations +
+      (own ? 0 : candidates.orientation[o % candidates.count]);
+    const translations = ownShifts === undefined ? search.translations.x.length : particles.length;
+    const each = translations * search.children;
+    const poses = Array.from(result.bestSample, (sample, i): Pose | undefined => {
+      if (sample < 0) return undefined;
+      const inGrid = gridOf(Math.floor(sample / each)) * each + (sample % each);
+      if (!own) return search.pose(inGrid);
+      const p = particles[i];
+      const { class: k, ...shift } =
+        ownShifts === undefined
+          ? search.pose(inGrid)
+          : {
+              class: Math.floor(sample / each / candidates.count),
+              x: ownShifts[2 * i],
+              y: ownShifts[2 * i + 1],
+            };
+      return { ...shift, rot: state.rot[p], tilt: state.tilt[p], psi: state.psi[p], class: k };
+    });
+    return { result: { ...result, runOrientation: result.runOrientation.map(gridOf) }, poses };
   }
 
   /** A batch of which only the lengths matter: for memory plans. */
@@ -371,14 +435,15 @@ export class DeviceIteration {
           translation_it: put("real", "translation priors", host.translation_it),
         },
       };
+      const listed = host.listed === undefined ? undefined : this.listedTables(host.listed, host);
       if (clock !== undefined) {
         await runtime.finish();
         clock.lap("prepare");
       }
       const result = await expectBatch(
         runtime,
-        this.model,
-        batch,
+        { ...this.model, ...(listed?.model ?? this.sharedTables()) },
+        listed === undefined ? batch : { ...batch, listed: listed.orientations },
         {
           fraction: options.adaptiveFraction,
           maxSignificant: Math.min(options.maxSig ?? 2 ** 31, limit ?? 2 ** 31),
@@ -393,6 +458,56 @@ export class DeviceIteration {
     } finally {
       runtime.pop("job");
     }
+  }
+
+  private sharedTables(): GridTables {
+    if (this.grid === undefined) throw new Error("every particle has its own orientations");
+    return this.grid;
+  }
+
+  /** Orientations, and translations where they are the particles' own, of one batch. */
+  private listedTables(
+    list: HostList,
+    { count, translation_it }: HostBatch,
+  ): { model: Partial<IterationModel> & GridTables; orientations: ListedOrientations } {
+    const { runtime, input, pixels, batchSize } = this;
+    const { search, set } = input;
+    const { candidates, classPrior, ownShifts } = list;
+    const capacity = batchSize * candidateRoom(input);
+    if (candidates.count > capacity)
+      throw new CapacityError(`${candidates.count} candidates, room for ${capacity}`);
+    const coarseMatrices = runtime.alloc("real", "candidate orientations", 9 * capacity);
+    const matrices = runtime.alloc("real", "child orientations", 9 * capacity * search.rotations);
+    runtime.upload(coarseMatrices, list.coarseMatrices);
+    runtime.upload(matrices, list.matrices);
+    const phases = (size: number) => makePhases(runtime, ownShifts ?? [], size, set.box);
+    let own: Partial<IterationModel> = {};
+    if (ownShifts !== undefined) {
+      const childTranslations_t2 = runtime.alloc("real", "own translations", 2 * count);
+      runtime.upload(childTranslations_t2, ownShifts);
+      own = {
+        coarsePhases: phases(pixels.coarse.size),
+        finePhases: phases(pixels.fine.size),
+        sumPhases: phases(pixels.sums.size),
+        childTranslations_t2,
+      };
+    }
+    return {
+      model: {
+        orientations: this.model.projector.classes * candidates.count,
+        matrices,
+        rows: candidates.count * search.rotations,
+        ...own,
+      },
+      orientations: {
+        candidates,
+        capacity,
+        coarseMatrices,
+        ownTranslation: ownShifts !== undefined,
+        classPrior,
+        translation_it,
+      },
+    };
   }
 
   private noiseWeights(

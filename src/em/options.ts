@@ -71,3 +71,7 @@ export interface RefineOptions {
   readonly relionOffsetPrior: boolean;
   readonly gsd: CoarseStrategy;
 }
+
+/** Options as the method takes them: particles that keep their orientations are neither sampled more finely nor perturbed. */
+export const methodOptions = (options: RefineOptions): RefineOptions =>
+  options.skipAlign || options.skipRotate ? { ...options, oversampling: 0, perturb: 0 } : options;

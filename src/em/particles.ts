@@ -39,6 +39,10 @@ export interface ParticleSet {
   /** Priors on the origin in Angstrom, 0 where the file has none. */
   readonly priorX: Float64Array;
   readonly priorY: Float64Array;
+  /** Prior angles in degrees, 999 where unset; undefined where the file has none. */
+  readonly priorRot?: Float64Array;
+  readonly priorTilt?: Float64Array;
+  readonly priorPsi?: Float64Array;
   /** The tables as read, rows in the order of this set. */
   readonly optics: StarTable;
   readonly particles: StarTable;
@@ -106,6 +110,9 @@ export function particleSet(file: StarFile): ParticleSet {
     },
     priorX: column("rlnOriginXPriorAngst", 0),
     priorY: column("rlnOriginYPriorAngst", 0),
+    ...(particles.has("rlnAngleRotPrior") ? { priorRot: column("rlnAngleRotPrior", 999) } : {}),
+    ...(particles.has("rlnAngleTiltPrior") ? { priorTilt: column("rlnAngleTiltPrior", 999) } : {}),
+    ...(particles.has("rlnAnglePsiPrior") ? { priorPsi: column("rlnAnglePsiPrior", 999) } : {}),
     optics,
     particles,
   };

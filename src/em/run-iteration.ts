@@ -117,6 +117,7 @@ export async function nextIteration(
     group,
     correlation,
     oneClass,
+    ...localSearch(options, refinement.automation),
     ...(grown && iteration === seedIteration
       ? { seeds: classSeeds(order, options.randomSeed, options.K) }
       : {}),
@@ -179,6 +180,14 @@ export async function nextIteration(
     refinement: { iteration, models: [model], particles: next, sampling, automation },
     report,
   };
+}
+
+/** Priors of the options, or those that an automated refinement came to. */
+function localSearch(options: RefineOptions, { localSigma }: Automation): Pick<IterationInput, "local"> {
+  const { sigmaRot = 0, sigmaTilt = 0, sigmaPsi = 0, bimodalPsi } = options;
+  const direction = Math.max(sigmaRot, sigmaTilt, localSigma);
+  const psi = Math.max(sigmaPsi, localSigma);
+  return direction > 0 || psi > 0 ? { local: { direction, psi, bimodalPsi } } : {};
 }
 
 const copyModel = (model: Model): Model => ({

@@ -1,6 +1,14 @@
-import { type EulerAngles, eulerToMatrix, transpose } from "../geometry/euler.js";
-import { type OrientationGrid, oversampledOrientations, perturbed } from "../geometry/sampling.js";
+import { type EulerAngles, eulerToMatrix, type Matrix3, matrixToEuler, multiply } from "../geometry/euler.js";
+import { childPixels, pixelDirection } from "../geometry/healpix.js";
+import { angularStep, type OrientationGrid, oversampledOrientations } from "../geometry/sampling.js";
 import { oversampledTranslations, type TranslationGrid } from "../geometry/translations.js";
+
+export interface Pose extends EulerAngles {
+  /** Pixels. */
+  readonly x: number;
+  readonly y: number;
+  readonly class: number;
+}
 
 /** The samples of an iteration: coarse ones and their children, perturbed, and how to read a sample's number. */
 export interface Search {
@@ -12,15 +20,17 @@ export interface Search {
   readonly rotations: number;
   readonly shifts: number;
   readonly children: number;
-  /** Inverse orientations, nine numbers each. */
-  readonly coarseMatrices: Float64Array;
-  readonly childMatrices: Float64Array;
   /** Translations in pixels, pairs. */
   readonly coarseShifts: Float64Array;
   readonly childShifts: Float64Array;
-  /** The pose of a fine sample; x and y in pixels. */
-  pose(sample: number): EulerAngles & { readonly x: number; readonly y: number; readonly class: number };
+  /** Inverse orientations of listed coarse orientations, and of all their children: nine numbers each. */
+  coarseMatrices(list: ArrayLike<number>): Float64Array;
+  childMatrices(list: ArrayLike<number>): Float64Array;
+  /** The pose of a fine sample. */
+  pose(sample: number): Pose;
 }
+
+const radians = Math.PI / 180;
 
 /** `instance` is the perturbation as a share of a step. */
 export function makeSearch(
@@ -34,19 +44,25 @@ export function makeSearch(
   const orientations = grid.rot.length * psis;
   const rotations = 8 ** oversampling;
   const shifts = 4 ** oversampling;
-  const turned = (angles: EulerAngles) => perturbed(angles, instance, grid.order);
-  const coarseMatrices = new Float64Array(9 * orientations);
-  const childMatrices = new Float64Array(9 * orientations * rotations);
-  const put = (to: Float64Array, row: number, angles: EulerAngles) => {
-    const { rot, tilt, psi } = turned(angles);
-    to.set(transpose(eulerToMatrix(rot, tilt, psi)), 9 * row);
+  const children = rotations * shifts;
+  const turn = instance * angularStep(grid.order);
+  const perturbation = eulerToMatrix(turn, turn, turn);
+  const turned = (angles: EulerAngles): EulerAngles =>
+    instance === 0
+      ? angles
+      : matrixToEuler(multiply(eulerToMatrix(angles.rot, angles.tilt, angles.psi), perturbation));
+  /** Transposed Rz(psi) times a perturbed direction. */
+  const put = (to: Float64Array, at: number, direction: Matrix3, psi: number) => {
+    const [c, s] = [Math.cos(psi * radians), Math.sin(psi * radians)];
+    for (let column = 0; column < 3; column++) {
+      const [x, y] = [direction[column], direction[3 + column]];
+      to[at + 3 * column] = c * x + s * y;
+      to[at + 3 * column + 1] = c * y - s * x;
+      to[at + 3 * column + 2] = direction[6 + column];
+    }
   };
-  for (let o = 0; o < orientations; o++) {
-    const [direction, psi] = [Math.floor(o / psis), o % psis];
-    put(coarseMatrices, o, { rot: grid.rot[direction], tilt: grid.tilt[direction], psi: grid.psi[psi] });
-    for (const [r, angles] of oversampledOrientations(grid, direction, psi, oversampling).entries())
-      put(childMatrices, o * rotations + r, angles);
-  }
+  const directionMatrix = (rot: number, tilt: number) => multiply(eulerToMatrix(rot, tilt, 0), perturbation);
+  const parts = 2 ** oversampling;
   const coarse: number[] = [];
   const child: number[] = [];
   for (let t = 0; t < translations.x.length; t++) {
@@ -55,6 +71,16 @@ export function makeSearch(
     for (const [x, y] of oversampledTranslations(translations, t, oversampling, instance))
       child.push(x / pixelSize, y / pixelSize);
   }
+  const coarseDirections = new Map<number, Matrix3>();
+  const childDirections = new Map<number, Matrix3[]>();
+  const held = <T>(map: Map<number, T>, direction: number, make: () => T): T => {
+    let found = map.get(direction);
+    if (found === undefined) {
+      found = make();
+      map.set(direction, found);
+    }
+    return found;
+  };
   return {
     grid,
     translations,
@@ -62,13 +88,40 @@ export function makeSearch(
     orientations,
     rotations,
     shifts,
-    children: rotations * shifts,
-    coarseMatrices,
-    childMatrices,
+    children,
     coarseShifts: Float64Array.from(coarse),
     childShifts: Float64Array.from(child),
+    coarseMatrices(list) {
+      const matrices = new Float64Array(9 * list.length);
+      for (let at = 0; at < list.length; at++) {
+        const direction = Math.floor(list[at] / psis);
+        const matrix = held(coarseDirections, direction, () =>
+          directionMatrix(grid.rot[direction], grid.tilt[direction]),
+        );
+        put(matrices, 9 * at, matrix, grid.psi[list[at] % psis]);
+      }
+      return matrices;
+    },
+    childMatrices(list) {
+      if (oversampling === 0) return this.coarseMatrices(list);
+      const matrices = new Float64Array(9 * rotations * list.length);
+      let out = 0;
+      for (let at = 0; at < list.length; at++) {
+        const direction = Math.floor(list[at] / psis);
+        const own = held(childDirections, direction, () =>
+          childPixels(grid.pixel[direction], oversampling).map((pixel) => {
+            const { rot, tilt } = pixelDirection(grid.order + oversampling, pixel);
+            return directionMatrix(rot, tilt);
+          }),
+        );
+        const psi = grid.psi[list[at] % psis];
+        for (const matrix of own)
+          for (let k = 0; k < parts; k++, out += 9)
+            put(matrices, out, matrix, psi + grid.psiStep * ((0.5 + k) / parts - 0.5));
+      }
+      return matrices;
+    },
     pose(sample) {
-      const children = rotations * shifts;
       const [parent, own] = [Math.floor(sample / children), sample % children];
       const count = translations.x.length;
       const [row, translation] = [Math.floor(parent / count), parent % count];

@@ -2,6 +2,7 @@ import { forEachPixel, shellOf } from "../geometry/fourier.js";
 import type { BatchResult, IterationInput } from "./iteration.js";
 import type { Model } from "./model.js";
 import type { ParticleState } from "./particles.js";
+import type { Pose } from "./search.js";
 
 /** Pixels of each shell 0 .. size / 2 of a half transform of `size` pixels, Friedel mates once. */
 function uniquePixels(size: number): Float64Array {
@@ -78,8 +79,8 @@ export class ParameterSums {
     const { result, power, shifts } = batch;
     const particle = batch.particles[i];
     const group = set.group[particle];
-    const best = result.bestSample[i];
-    if (!(best >= 0) || !Number.isFinite(result.logEvidence[i])) {
+    const pose = batch.poses[i];
+    if (pose === undefined || !Number.isFinite(result.logEvidence[i])) {
       this.failed++;
       next.maxProbability[particle] = 0;
       next.significant[particle] = 0;
@@ -140,12 +141,11 @@ export class ParameterSums {
       ? result.bestScore[i]
       : result.logEvidence[i] - result.constants[i] - highPower / 2 - this.logNoise[group];
     this.logLikelihood += next.logLikelihood[particle];
-    this.setPose(particle, best, shifts[2 * i], shifts[2 * i + 1]);
+    this.setPose(particle, pose, shifts[2 * i], shifts[2 * i + 1]);
   }
 
-  private setPose(particle: number, sample: number, shiftX: number, shiftY: number): void {
-    const { search, set } = this.input;
-    const pose = search.pose(sample);
+  private setPose(particle: number, pose: Pose, shiftX: number, shiftY: number): void {
+    const { set } = this.input;
     const { next } = this;
     next.rot[particle] = pose.rot;
     next.tilt[particle] = pose.tilt;

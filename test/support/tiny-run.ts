@@ -1,5 +1,5 @@
 import type { Keep } from "../../src/em/iteration.js";
-import type { RefineOptions } from "../../src/em/options.js";
+import { methodOptions, type RefineOptions } from "../../src/em/options.js";
 import { particleSet } from "../../src/em/particles.js";
 import {
   type ImageSource,
@@ -84,7 +84,7 @@ export async function tinyContext(
   options: Partial<RefineOptions>,
   file = "tiny/parts.star",
 ): Promise<RefineContext> {
-  const all = { ...tinyOptions, ...options };
+  const all = methodOptions({ ...tinyOptions, ...options });
   const set = particleSet(parseStar(goldenFile(file), file));
   return {
     runtime,

@@ -1,4 +1,4 @@
-import type { RefineOptions } from "../../em/options.js";
+import { methodOptions, type RefineOptions } from "../../em/options.js";
 import { type ParticleSet, particleSet } from "../../em/particles.js";
 import { UserError } from "../../errors.js";
 import { openMrc, splitKindSuffix } from "../../formats/mrc/index.js";
@@ -88,12 +88,12 @@ export async function completeOptions(
     );
   if (given.iniHigh > 0 && given.iniHigh < 2 * pixelSize)
     throw new UserError(`--ini_high ${given.iniHigh}: beyond Nyquist, ${(2 * pixelSize).toFixed(2)} A`);
-  return {
+  return methodOptions({
     ...given,
     particleDiameter,
     ...(solventMask === undefined ? {} : { solventMask }),
     ...(solventMask2 === undefined ? {} : { solventMask2 }),
-  };
+  });
 }
 
 /** Angstrom; measured defocus of single-particle data lies between. */
