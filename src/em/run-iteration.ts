@@ -256,7 +256,7 @@ export async function nextIteration(
   for (const model of models) model.currentResolution = resolution;
   automation = countGain(automation, resolution);
   const changes = changesBetween(refinement.particles, next, group);
-  automation = countChanges(automation, changes, sampling, options.oversampling);
+  automation = countChanges(automation, changes, sampling);
   automation = { ...automation, converged: last };
   clock.lap("reconstruct");
   return {
