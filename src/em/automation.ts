@@ -157,3 +157,27 @@ export function nextSampling(
     },
   };
 }
+
+/** A coarser search for a classification whose accuracies do not bear the one it began with (`--allow_coarser_sampling`). */
+export function coarserSampling(
+  sampling: Sampling,
+  automation: Automation,
+  options: RefineOptions,
+): Sampling {
+  const { original } = sampling;
+  const { oversampling } = options;
+  const borne = (order: number) => fineStep(order, oversampling) >= 0.8 * automation.accuracyRotations;
+  let healpixOrder = original.healpixOrder;
+  while (healpixOrder > 0 && !borne(healpixOrder)) healpixOrder--;
+  if (healpixOrder < original.healpixOrder && borne(healpixOrder)) healpixOrder++;
+  const wanted = Math.min(
+    0.8 * automation.accuracyTranslations * 2 ** oversampling,
+    0.95 * sampling.offsetRange,
+  );
+  return {
+    ...sampling,
+    healpixOrder,
+    psiStep: healpixOrder === original.healpixOrder ? original.psiStep : angularStep(healpixOrder),
+    offsetStep: Math.max(original.offsetStep, wanted),
+  };
+}

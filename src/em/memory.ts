@@ -41,7 +41,7 @@ async function rehearse(runtime: Runtime, input: IterationInput, batch: BatchCho
   const device = await DeviceIteration.start(references, input, batch);
   await device.rehearse(batch.size);
   await device.finishViews();
-  if (input.members.length === set.count) {
+  if (!input.options.autoRefine) {
     await device.reconstruct(0, 1);
     references.close();
     return;
@@ -58,6 +58,7 @@ async function rehearse(runtime: Runtime, input: IterationInput, batch: BatchCho
     pixelSize: set.pixelSize,
     resolution: model.currentResolution,
     options: input.options,
+    currentSize: sizes.current,
   });
 }
 
