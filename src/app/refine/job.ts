@@ -70,7 +70,7 @@ export async function refine(argv: readonly string[]): Promise<void> {
     // The log may be what failed; the error to tell is the first one.
     try {
       log.add({ kind: "end", status: aborted ? "aborted" : "failure", message });
-      await report(telling);
+      await report({ ...telling, warn() {} });
     } catch {}
     pipeline.end(aborted ? "ABORTED" : "FAILURE");
     throw error;
