@@ -95,15 +95,19 @@ export class InitialNoise {
     }
   }
 
-  /** sigma2 by group and shell. */
-  async finish(): Promise<Float64Array[]> {
+  /** sigma2 by group and shell. `meanShare` is the part of the mean image's power that a group leaves out. */
+  async finish(meanShare: (group: number) => number = () => 1): Promise<Float64Array[]> {
     const elements = shellElements(this.box);
     const ofMean = await this.powers(
       this.mean.map((sum) => sum / this.total),
       1,
     );
+    const all = elements.map((_, s) => this.sums.reduce((total, sum) => total + sum[s], 0));
     return this.sums.map((sum, group) => {
-      const sigma2 = sum.map((power, s) => (power / this.members[group] - ofMean[s]) / (2 * elements[s]));
+      // A group without particles in a half set takes the mean of all.
+      const share = meanShare(group);
+      const [own, members] = this.members[group] > 0 ? [sum, this.members[group]] : [all, this.total];
+      const sigma2 = own.map((power, s) => (power / members - share * ofMean[s]) / (2 * elements[s]));
       for (let s = 0; s < sigma2.length; s++) {
         if (sigma2[s] >= 0) continue;
         const next = sigma2.slice(s).find((value) => value > 0) ?? 0;

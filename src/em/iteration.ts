@@ -31,6 +31,8 @@ export interface IterationInput {
   readonly model: Model;
   readonly set: ParticleSet;
   readonly state: ParticleState;
+  /** Particles of the (half) set. */
+  readonly members: readonly number[];
   readonly search: Search;
   readonly sizes: ImageSizes;
   readonly group: PointGroup;

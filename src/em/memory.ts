@@ -2,7 +2,9 @@ import { UserError } from "../errors.js";
 import { ArenaFullError } from "../runtime/arena.js";
 import type { Runtime, RuntimeLayout } from "../runtime/contract.js";
 import { type MemoryPlan, planMemory } from "../runtime/plan.js";
+import { centredLength } from "../runtime/tables.js";
 import { accuracyBuffers } from "./accuracy.js";
+import { reconstructHalves } from "./halves.js";
 import { type BatchChoice, DeviceIteration, type IterationInput, type Keep } from "./iteration.js";
 import { DeviceReferences } from "./references.js";
 import { accuracyParticles } from "./run-iteration.js";
@@ -39,8 +41,24 @@ async function rehearse(runtime: Runtime, input: IterationInput, batch: BatchCho
   const device = await DeviceIteration.start(references, input, batch);
   await device.rehearse(batch.size);
   await device.finishViews();
-  await device.reconstruct(0, 1);
+  if (input.members.length === set.count) {
+    await device.reconstruct(0, 1);
+    references.close();
+    return;
+  }
+  await device.hostSums(0);
   references.close();
+  const length = centredLength(references.projector);
+  const sums = { data: { length: 2 * length }, weight: { length } };
+  await reconstructHalves(runtime, {
+    sums: [sums, sums],
+    norms: [1, 1],
+    geometry: references.projector,
+    box: set.box,
+    pixelSize: set.pixelSize,
+    resolution: model.currentResolution,
+    options: input.options,
+  });
 }
 
 /** A batch size with the memory that it takes. */

@@ -67,10 +67,11 @@ export async function startRefinement(
     ...(options.psiStep === undefined ? {} : { psiStep: options.psiStep }),
     ...(options.limitTilt === undefined ? {} : { limitTilt: options.limitTilt }),
   });
+  const spectra = await initialNoise(context, half);
   const models: Model[] = [];
   for (let which = 0; which < (half === undefined ? 1 : 2); which++) {
     const members = membersOf(set, half, which);
-    const noise = await initialNoise(context, members);
+    const noise = spectra[which];
     const classes = Array.from({ length: options.K }, (_, k): ClassModel => {
       const { map, power } = references[Math.min(k, references.length - 1)];
       const weight = 1 / options.K;
@@ -114,7 +115,7 @@ export async function startRefinement(
     model.currentResolution =
       options.iniHigh > 0
         ? initialResolution(box, pixelSize, options.iniHigh)
-        : Math.max(...models.map(modelResolution));
+        : Math.max(...models.map((own) => modelResolution(own, half !== undefined)));
   const offsetRange = options.offsetRange * pixelSize;
   const offsetStep = options.offsetStep * pixelSize;
   const start = {
@@ -155,21 +156,32 @@ async function filteredReference(
   }
 }
 
-async function initialNoise(context: RefineContext, members: readonly number[]): Promise<Float64Array[]> {
+/** Noise spectra by half set and group. The mean image that is left out of them is that of all particles. */
+async function initialNoise(context: RefineContext, half: Uint8Array | undefined): Promise<Float64Array[][]> {
   const { runtime, set, options, images } = context;
   const mask = options.zeroMask
     ? { radius: options.particleDiameter / (2 * set.pixelSize), width: options.maskEdge }
     : undefined;
-  const noise = new InitialNoise(runtime, set.box, set.groupNames.length, mask);
+  const groups = set.groupNames.length;
+  const sets = half === undefined ? 1 : 2;
+  const noise = new InitialNoise(runtime, set.box, sets * groups, mask);
   runtime.push("iteration");
   try {
     const count = Math.max(1, Math.floor(noiseBytes / (16 * set.box ** 2)));
-    for await (const batch of images.batches(members, count))
+    for await (const batch of images.batches(membersOf(set, undefined, 0), count))
       await noise.add(
         batch.images,
-        batch.particles.map((p) => set.group[p]),
+        batch.particles.map((p) => (half?.[p] ?? 0) * groups + set.group[p]),
       );
-    return await noise.finish();
+    // RELION divides the sum of all images by twice the size of the half set.
+    const share = Array.from(
+      { length: sets },
+      (_, h) => (set.count / (sets * membersOf(set, half, h).length)) ** 2,
+    );
+    const spectra = await noise.finish((group) =>
+      options.relionOffsetPrior ? share[Math.floor(group / groups)] : 1,
+    );
+    return Array.from({ length: sets }, (_, h) => spectra.slice(h * groups, (h + 1) * groups));
   } finally {
     runtime.pop("iteration");
   }

@@ -1,12 +1,21 @@
 import { angularDistance, eulerToMatrix } from "../geometry/euler.js";
 import { classSeeds, nextParticleOrder, Perturbation } from "../geometry/random.js";
-import { orientationGrid } from "../geometry/sampling.js";
+import { angularStep, orientationGrid } from "../geometry/sampling.js";
 import type { PointGroup } from "../geometry/symmetry.js";
 import { translationGrid } from "../geometry/translations.js";
+import type { CentredGeometry } from "../runtime/contract.js";
 import { type Accuracy, estimateAccuracy } from "./accuracy.js";
-import { type Automation, countChanges, countGain, type Sampling } from "./automation.js";
+import {
+  type Automation,
+  countChanges,
+  countGain,
+  hasConverged,
+  nextSampling,
+  type Sampling,
+} from "./automation.js";
+import { type FinalMaps, reconstructFinal, reconstructHalves } from "./halves.js";
 import { type BatchChoice, DeviceIteration, type IterationInput } from "./iteration.js";
-import type { ReconstructedClass } from "./maximisation.js";
+import type { HostSums, ReconstructedClass } from "./maximisation.js";
 import type { Model } from "./model.js";
 import type { RefineOptions } from "./options.js";
 import { copyState, type ParticleSet, type ParticleState } from "./particles.js";
@@ -37,6 +46,10 @@ export interface IterationReport {
   readonly limited: number;
   /** Bytes of the fine weights of all batches: compressed, and what all samples would take. */
   readonly weightBytes: { compressed: number; dense: number };
+  /** Particles worked through. */
+  readonly done: number;
+  /** Maps of a converged refinement. */
+  readonly final?: FinalMaps;
 }
 
 /** Particles that the accuracy is estimated from. */
@@ -75,110 +88,219 @@ function perturbationOf(options: RefineOptions, iteration: number): number {
 }
 
 /** Sizes of the images in the coming iteration. */
-export function nextSizes(refinement: Refinement, options: RefineOptions): ImageSizes {
+export function nextSizes(refinement: Refinement, options: RefineOptions, last = false): ImageSizes {
   const { sampling, automation, models } = refinement;
   return imageSizes(models[0], {
     particleDiameter: options.particleDiameter,
     incrementSize: automation.incrementSize,
     oversampling: options.oversampling,
-    angularStep: 360 / (6 * 2 ** sampling.healpixOrder),
+    angularStep: angularStep(sampling.healpixOrder),
+    last,
     highFsc: automation.highFsc && models[0].averagePmax > 0.1,
     ...(options.coarseSize === undefined ? {} : { maxCoarseSize: options.coarseSize }),
     ...(options.strictHighresExp === undefined ? {} : { strictHighRes: options.strictHighresExp }),
   });
 }
 
-/** One iteration of a classification: expectation over all particles, then new maps and parameters. The given state stays as it is. */
-export async function nextIteration(
+/** What the iterations of a run share, for the number `iteration`. */
+function iterationKind({ options, references }: RefineContext, iteration: number) {
+  const grown = options.K > 1 && references === 1;
+  const first = options.firstIterCc && iteration === 1;
+  return {
+    correlation: options.alwaysCc || first,
+    oneClass: grown && first,
+    seeded: grown && iteration === (options.firstIterCc ? 2 : 1),
+  };
+}
+
+/** The input of an iteration for half set `h`, before its models are on the device. */
+export function iterationInput(
   context: RefineContext,
   refinement: Refinement,
-  watch: IterationWatch,
-): Promise<{ refinement: Refinement; report: IterationReport }> {
-  const { runtime, set, options, group, images } = context;
+  h: number,
+  sampling: Sampling,
+  sizes: ImageSizes,
+): IterationInput {
+  const { set, options, group } = context;
   const iteration = refinement.iteration + 1;
-  const clock = new PhaseClock();
-  const correlation = options.alwaysCc || (options.firstIterCc && iteration === 1);
-  const grown = options.K > 1 && context.references === 1;
-  const oneClass = grown && options.firstIterCc && iteration === 1;
-  const seedIteration = options.firstIterCc ? 2 : 1;
-  const order = particleOrder(set, options.randomSeed, iteration, refinement.half);
-  const sizes = nextSizes(refinement, options);
-  const sampling = { ...refinement.sampling, perturbation: perturbationOf(options, iteration) };
+  const { correlation, oneClass, seeded } = iterationKind(context, iteration);
   const search = searchOf(options, sampling, group, set.pixelSize);
-  const model = copyModel(refinement.models[0]);
-  const next = copyState(refinement.particles);
-  const input: IterationInput = {
+  const order = seeded ? particleOrder(set, options.randomSeed, iteration, refinement.half) : undefined;
+  return {
     options,
-    model: refinement.models[0],
+    model: withDirections(refinement.models[h], search.grid.rot.length),
     set,
     state: refinement.particles,
+    members: membersOf(set, refinement.half, h),
     search,
     sizes,
     group,
     correlation,
     oneClass,
     ...localSearch(options, refinement.automation),
-    ...(grown && iteration === seedIteration
-      ? { seeds: classSeeds(order, options.randomSeed, options.K) }
-      : {}),
+    ...(order === undefined ? {} : { seeds: classSeeds(order, options.randomSeed, options.K) }),
   };
-  const batch = await watch.chooseBatch(input);
-  const sums = new ParameterSums(input, next);
-  let automation = refinement.automation;
-  const report = { sizes, clock, failed: 0, limited: 0, weightBytes: { compressed: 0, dense: 0 } };
+}
+
+/** Directions are as likely as each other where a finer search begins. */
+const withDirections = (model: Model, count: number): Model => ({
+  ...model,
+  classes: model.classes.map((own) =>
+    own.directions.length === count
+      ? own
+      : { ...own, directions: new Float64Array(count).fill(own.weight / count) },
+  ),
+});
+
+/** One iteration: expectation over all particles, then new maps and parameters. The given state stays as it is. */
+export async function nextIteration(
+  context: RefineContext,
+  refinement: Refinement,
+  watch: IterationWatch,
+): Promise<{ refinement: Refinement; report: IterationReport }> {
+  const { runtime, set, options, group } = context;
+  const iteration = refinement.iteration + 1;
+  const clock = new PhaseClock();
+  const halves = refinement.models.length > 1;
+  const last = options.autoRefine && (options.forceConverge || hasConverged(refinement.automation, options));
+  const sizes = nextSizes(refinement, options, last);
+  const { correlation, oneClass } = iterationKind(context, iteration);
+  const next = copyState(refinement.particles);
+  const models = refinement.models.map(copyModel);
+  const report: Report = {
+    sizes,
+    clock,
+    failed: 0,
+    limited: 0,
+    done: 0,
+    weightBytes: { compressed: 0, dense: 0 },
+  };
+  let { automation } = refinement;
+  let sampling: Sampling = { ...refinement.sampling, perturbation: perturbationOf(options, iteration) };
   const classes = oneClass ? 1 : options.K;
-  const references = await DeviceReferences.open(runtime, input.model, classes, sizes.current);
-  try {
-    if (!correlation && !options.skipAlign) {
-      watch.phase?.("accuracy of assignments");
-      const accuracy = await classAccuracies(references, input, order);
-      automation = { ...automation, ...applyAccuracy(model, accuracy) };
-    }
-    const device = await DeviceIteration.start(references, input, batch, clock);
-    await runtime.finish();
-    clock.lap("accuracy");
-    watch.phase?.("expectation");
-    let done = 0;
-    for await (const some of images.batches(membersOf(set, undefined, 0), batch.size)) {
-      for await (const result of device.expect(some.particles, some.images)) {
-        sums.add(result);
-        report.limited += result.limited;
-        report.weightBytes.compressed += result.result.weightBytes.compressed;
-        report.weightBytes.dense += result.result.weightBytes.dense;
-        done += result.particles.length;
-        watch.progress?.(done, set.count);
+  const sums: ParameterSums[] = [];
+  const halfSums: HostSums[] = [];
+  let geometry: CentredGeometry | undefined;
+  let batch: BatchChoice | undefined;
+  for (const [h, model] of refinement.models.entries()) {
+    const references = await DeviceReferences.open(runtime, model, classes, sizes.current);
+    try {
+      geometry = references.projector;
+      if (h === 0 && !correlation && !options.skipAlign) {
+        watch.phase?.("accuracy of assignments");
+        const order = particleOrder(set, options.randomSeed, iteration, refinement.half);
+        const accuracies = await classAccuracies(references, context, refinement, sizes, order);
+        automation = { ...automation, ...applyAccuracy(models[0], accuracies) };
+        if (options.autoRefine && iteration > 1 && !last)
+          ({ automation, sampling } = nextSampling(automation, sampling, options, model.currentResolution));
       }
+      const input = iterationInput(context, { ...refinement, automation }, h, sampling, sizes);
+      batch ??= await watch.chooseBatch(input);
+      const device = await DeviceIteration.start(references, input, batch, clock);
+      await runtime.finish();
+      clock.lap("accuracy");
+      watch.phase?.(halves ? `expectation of half set ${h + 1}` : "expectation");
+      const own = new ParameterSums(input, next);
+      sums.push(own);
+      await expectAll(context, device, input.members, batch.size, own, report, watch);
+      watch.phase?.("maximisation");
+      if (halves) halfSums.push(await device.hostSums(0));
+      else
+        for (let k = 0; k < classes; k++)
+          applyReconstruction(models[0], k, await device.reconstruct(k, own.classWeight[k]));
+    } finally {
+      references.close();
     }
-    await device.finishViews();
-    await device.check();
-    watch.phase?.("maximisation");
-    for (let k = 0; k < classes; k++)
-      applyReconstruction(model, k, await device.reconstruct(k, sums.classWeight[k]));
-  } finally {
-    references.close();
   }
-  report.failed = sums.failed;
-  sums.update(model);
-  model.ctfCorrected = true;
-  model.currentSize = sizes.current;
-  if (correlation && iteration === 1 && options.iniHigh > 0) await filterAgain(context, model, oneClass);
-  if (options.flattenSolvent)
-    for (const own of model.classes) own.map = flattenSolvent(own.map, set.box, set.pixelSize, options);
-  model.currentResolution =
+  report.failed = sums.reduce((sum, { failed }) => sum + failed, 0);
+  if (halves && geometry !== undefined) {
+    const joint = {
+      sums: [halfSums[0], halfSums[1]] as const,
+      norms: [sums[0].weight, sums[1].weight] as const,
+      geometry,
+      box: set.box,
+      pixelSize: set.pixelSize,
+      resolution: refinement.models[0].currentResolution,
+      options,
+    };
+    if (last) report.final = await reconstructFinal(runtime, joint);
+    else {
+      const { fsc, halves: found } = await reconstructHalves(runtime, joint);
+      for (const [h, model] of models.entries()) applyReconstruction(model, 0, found[h], fsc);
+      automation = { ...automation, ...fscRules(automation, fsc, sizes.current) };
+    }
+  }
+  if (last) sums[0].absorb(sums[1]);
+  for (const [h, model] of models.entries()) {
+    sums[h].update(model);
+    model.ctfCorrected = true;
+    model.currentSize = sizes.current;
+  }
+  if (last && report.final !== undefined)
+    applyReconstruction(models[0], 0, report.final.joined, report.final.fsc);
+  if (halves) {
+    // Both half sets go on at the same resolution.
+    models[1].averagePmax = models[0].averagePmax;
+    const [own] = models[1].classes;
+    own.radial = { ...own.radial, dataVsPrior: models[0].classes[0].radial.dataVsPrior };
+  }
+  if (correlation && iteration === 1 && options.iniHigh > 0)
+    for (const model of models) await filterAgain(context, model, oneClass);
+  if (options.flattenSolvent && !last)
+    for (const model of models)
+      for (const own of model.classes) own.map = flattenSolvent(own.map, set.box, set.pixelSize, options);
+  const resolution =
     options.iniHigh > 0 && iteration === 1 && options.firstIterCc
       ? initialResolution(set.box, set.pixelSize, options.iniHigh)
-      : modelResolution(model);
-  automation = countGain(automation, model.currentResolution);
-  automation = countChanges(
-    automation,
-    changesBetween(refinement.particles, next, group),
-    sampling,
-    options.oversampling,
-  );
+      : modelResolution(models[0], halves);
+  for (const model of models) model.currentResolution = resolution;
+  automation = countGain(automation, resolution);
+  const changes = changesBetween(refinement.particles, next, group);
+  automation = countChanges(automation, changes, sampling, options.oversampling);
+  automation = { ...automation, converged: last };
   clock.lap("reconstruct");
   return {
-    refinement: { iteration, models: [model], particles: next, sampling, automation },
+    refinement: { ...refinement, iteration, models, particles: next, sampling, automation },
     report,
+  };
+}
+
+type Report = { -readonly [Name in keyof IterationReport]: IterationReport[Name] };
+
+/** All particles of a half set through the expectation and into the sums. */
+async function expectAll(
+  { images, set }: RefineContext,
+  device: DeviceIteration,
+  members: readonly number[],
+  size: number,
+  sums: ParameterSums,
+  report: Report,
+  watch: IterationWatch,
+): Promise<void> {
+  for await (const some of images.batches(members, size)) {
+    for await (const result of device.expect(some.particles, some.images)) {
+      sums.add(result);
+      report.limited += result.limited;
+      report.weightBytes.compressed += result.result.weightBytes.compressed;
+      report.weightBytes.dense += result.result.weightBytes.dense;
+      report.done += result.particles.length;
+      watch.progress?.(report.done, set.count);
+    }
+  }
+  await device.finishViews();
+  await device.check();
+}
+
+/** What the FSC between half sets says of the next image sizes. */
+function fscRules(
+  automation: Automation,
+  fsc: Float64Array,
+  currentSize: number,
+): Pick<Automation, "incrementSize" | "highFsc"> {
+  const below = (limit: number) => fsc.findIndex((value, s) => s > 0 && value < limit);
+  return {
+    incrementSize: Math.max(automation.incrementSize, below(0.143) - below(0.5) + 5),
+    highFsc: automation.highFsc || fsc[currentSize / 2 - 1] > 0.2,
   };
 }
 
@@ -198,11 +320,12 @@ const copyModel = (model: Model): Model => ({
 /** Accuracy of each class, undefined for classes that are nearly empty. */
 async function classAccuracies(
   references: DeviceReferences,
-  input: IterationInput,
+  { set, options }: RefineContext,
+  { models: [model], particles: state }: Refinement,
+  sizes: ImageSizes,
   order: Uint32Array,
 ): Promise<(Accuracy | undefined)[]> {
   const { runtime, projector } = references;
-  const { model, set, state, options, sizes } = input;
   const accuracies: (Accuracy | undefined)[] = [];
   for (let slot = 0; slot < projector.classes; slot++) {
     if (model.classes[slot].weight < leastClassWeight) {
@@ -247,10 +370,15 @@ function applyAccuracy(
   return best;
 }
 
-function applyReconstruction(model: Model, k: number, { map, radial }: ReconstructedClass): void {
+function applyReconstruction(
+  model: Model,
+  k: number,
+  { map, radial }: ReconstructedClass,
+  fsc: Float64Array = new Float64Array(radial.tau2.length),
+): void {
   const own = model.classes[k];
   own.map = map;
-  own.radial = { ...radial, fsc: new Float64Array(radial.tau2.length) };
+  own.radial = { ...radial, fsc };
   own.completeness = overallCompleteness(radial.dataVsPrior, radial.coverage);
   own.estimatedResolution = classResolution(model, radial.dataVsPrior);
 }

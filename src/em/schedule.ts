@@ -10,6 +10,8 @@ export interface SizeOptions {
   readonly maxCoarseSize?: number;
   /** `--strict_highres_exp`, Angstrom; undefined for none. */
   readonly strictHighRes?: number;
+  /** The last iteration of an automated refinement uses all data. */
+  readonly last: boolean;
   /** Half sets agree up to the current size: look further ahead. */
   readonly highFsc: boolean;
   /** Coarse angular step, degrees. */
@@ -37,19 +39,29 @@ export function imageSizes(model: Model, options: SizeOptions): ImageSizes {
   const most = options.maxCoarseSize ?? box;
   let coarse = options.oversampling === 0 ? current : Math.min(current, most, wanted);
   let fine = current;
+  if (options.last) return { coarse: Math.min(box, most, wanted), fine: box, current: box };
   if (options.strictHighRes !== undefined)
     coarse = fine = Math.min(current, 2 * round((box * pixelSize) / options.strictHighRes));
   return { coarse, fine, current };
 }
 
+/** Gaps that a later shell with signal may bridge where half sets tell signal from noise. */
+const longestGap = 3;
+
 /** The resolution that the classes reach together (1 / Angstrom): the last shell before signal falls under noise in the best class. */
-export function modelResolution(model: Model): number {
+export function modelResolution(model: Model, halves = false): number {
   const { box, pixelSize } = model;
   let best = leastShell;
   for (const { radial } of model.classes) {
+    const ssnr = radial.dataVsPrior;
     let shell = 1;
-    while (shell < box / 2 && radial.dataVsPrior[shell] >= 1) shell++;
-    best = Math.max(best, shell - 1);
+    while (shell < box / 2 && ssnr[shell] >= 1) shell++;
+    shell -= 1;
+    if (halves) {
+      const last = ssnr.findLastIndex((value) => value > 1);
+      if (last > shell + longestGap) shell = last;
+    }
+    best = Math.max(best, shell);
   }
   return best / (box * pixelSize);
 }

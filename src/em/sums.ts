@@ -41,6 +41,8 @@ export class ParameterSums {
   /** Sum of ln 2 pi sigma2 over the pixels of the current size, by group. */
   private readonly logNoise: Float64Array;
   private readonly pixels: Float64Array;
+  /** Particles of each group in this (half) set. */
+  private readonly groupSizes: Float64Array;
 
   constructor(
     private readonly input: IterationInput,
@@ -50,6 +52,8 @@ export class ParameterSums {
     const groups = model.noise.length;
     const shells = set.box / 2 + 1;
     this.pixels = uniquePixels(set.box);
+    this.groupSizes = new Float64Array(groups);
+    for (const p of input.members) this.groupSizes[set.group[p]]++;
     this.classWeight = new Float64Array(model.classes.length);
     this.directions = model.classes.map(() => new Float64Array(search.grid.rot.length));
     this.noise = model.noise.map(() => new Float64Array(shells));
@@ -155,9 +159,28 @@ export class ParameterSums {
     next.class[particle] = pose.class;
   }
 
+  /** Add the sums of the other half set. */
+  absorb(other: ParameterSums): void {
+    const add = (to: Float64Array, from: Float64Array) => {
+      for (const [at, value] of from.entries()) to[at] += value;
+    };
+    add(this.classWeight, other.classWeight);
+    add(this.groupWeight, other.groupWeight);
+    add(this.cross, other.cross);
+    add(this.energy, other.energy);
+    for (const [k, directions] of other.directions.entries()) add(this.directions[k], directions);
+    for (const [g, noise] of other.noise.entries()) add(this.noise[g], noise);
+    this.failed += other.failed;
+    this.offset2 += other.offset2;
+    this.normSum += other.normSum;
+    this.logLikelihood += other.logLikelihood;
+    this.maxProbability += other.maxProbability;
+    for (const [g, count] of other.groupSizes.entries()) this.groupSizes[g] += count;
+  }
+
   /** The model with new parameters; maps and radial quantities are left to the reconstruction. */
   update(model: Model): void {
-    const { options, correlation, set, search } = this.input;
+    const { options, correlation, members, search } = this.input;
     const total = this.weight;
     if (!(total > 0)) return;
     if (options.norm) model.averageNorm = this.normSum / total;
@@ -173,7 +196,7 @@ export class ParameterSums {
     if (!correlation && !options.fixSigmaNoise)
       model.noise = this.noise.map((sums, group) => this.noiseSpectrum(sums, group));
     model.averagePmax = this.maxProbability / total;
-    model.logLikelihood = correlation ? this.logLikelihood / set.count : this.logLikelihood;
+    model.logLikelihood = correlation ? this.logLikelihood / members.length : this.logLikelihood;
   }
 
   private noiseSpectrum(sums: Float64Array, group: number): Float64Array {
@@ -185,7 +208,7 @@ export class ParameterSums {
   }
 
   private scales(): Float64Array {
-    const { groupSizes } = this.input.set;
+    const { groupSizes } = this;
     const scale = this.cross.map((cross, group) => (this.energy[group] > 0 ? cross / this.energy[group] : 1));
     const median = Float64Array.from(scale).sort()[scale.length >> 1];
     const held = scale.map((value) => Math.min(scaleRange * median, Math.max(median / scaleRange, value)));

@@ -100,10 +100,15 @@ export async function tinyContext(
 export async function tinyRun(
   runtime: Runtime,
   options: Partial<RefineOptions>,
-  { file, batch = 7, keep = "nothing" }: { file?: string; batch?: number; keep?: Keep } = {},
+  {
+    file,
+    batch = 7,
+    keep = "nothing",
+    half,
+  }: { file?: string; batch?: number; keep?: Keep; half?: Uint8Array } = {},
 ): Promise<{ states: Refinement[]; reports: IterationReport[]; context: RefineContext }> {
   const context = await tinyContext(runtime, options, file);
-  const states = [await startRefinement(context, [await tinyPixels("ref.mrc")])];
+  const states = [await startRefinement(context, [await tinyPixels("ref.mrc")], half)];
   const reports: IterationReport[] = [];
   for (let i = 0; i < context.options.iter; i++) {
     const { refinement, report } = await nextIteration(context, states[i], {
@@ -111,6 +116,7 @@ export async function tinyRun(
     });
     states.push(refinement);
     reports.push(report);
+    if (refinement.automation.converged) break;
   }
   return { states, reports, context };
 }
