@@ -52,14 +52,19 @@ export class ImageStore implements ImageSource {
     });
     refuseMissing([...located.values()], starFile);
     const pixels = set.count * set.box ** 2;
-    this.kept = 4 * pixels <= keepBytes ? new Float32Array(pixels) : undefined;
+    this.kept = ImageStore.keeps(set, keepBytes) ? new Float32Array(pixels) : undefined;
     this.isKept = new Uint8Array(set.count);
+  }
+
+  /** Whether all images stay in memory. */
+  static keeps(set: ParticleSet, keepBytes: number): boolean {
+    return 4 * set.count * set.box ** 2 <= keepBytes;
   }
 
   /** Host memory of images, bytes, with batches of `size`. */
   static bytes(set: ParticleSet, size: number, keepBytes: number): number {
-    const all = 4 * set.count * set.box ** 2;
-    return (all <= keepBytes ? all : 0) + imagesInFlight * 4 * size * set.box ** 2;
+    const all = ImageStore.keeps(set, keepBytes) ? 4 * set.count * set.box ** 2 : 0;
+    return all + imagesInFlight * 4 * size * set.box ** 2;
   }
 
   async *batches(particles: readonly number[], size: number) {

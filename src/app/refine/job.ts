@@ -12,6 +12,7 @@ import { TraceRecorder } from "../../runtime/trace.js";
 import { formatTime, startProgress } from "../progress.js";
 import { parseRefineArguments, type RefineArguments } from "./arguments.js";
 import { openRuntime } from "./device.js";
+import { withRemedy } from "./device-faults.js";
 import { EventLog, MemoryCurve } from "./event-log.js";
 import type { IterationFiles } from "./file-names.js";
 import { hostBytes, largestBatchOf } from "./host-memory.js";
@@ -155,9 +156,12 @@ async function iterate(
     solventMask2: args.files.solventMask2,
     command,
   };
+  let saved = args.files.continueFrom;
   const looked = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work;
+    } catch (error) {
+      throw withRemedy(error, runtime, saved);
     } finally {
       // Images that are no numbers explain whatever else went wrong.
       refuseBadImages(images, set);
@@ -168,7 +172,7 @@ async function iterate(
     log.add({ kind: "phase", iteration: 0, phase: "noise spectra" });
     state = asWritten(await looked(startRefinement(context, start.maps)));
     for (const message of imageWarnings(images, set, args.checkNorm)) warn(message);
-    await writeIteration(state, set, facts, group);
+    saved = (await writeIteration(state, set, facts, group)).optimiser;
   } else state = start.refinement;
   if (state.iteration >= options.iter)
     print(
@@ -216,6 +220,7 @@ async function iterate(
     const { refinement, report: told } = await looked(work).finally(() => progress?.stop());
     state = asWritten(refinement);
     const files = await writeIteration(state, set, facts, group);
+    saved = files.optimiser;
     told.clock.lap("write");
     tell(state, told, files, runtime, telling);
     const left = options.iter - iteration;

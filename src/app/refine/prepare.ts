@@ -1,10 +1,8 @@
-import type { ClassModel } from "../../em/model.js";
 import type { RefineOptions } from "../../em/options.js";
 import type { ParticleSet } from "../../em/particles.js";
 import type { Refinement } from "../../em/refinement.js";
 import { UserError } from "../../errors.js";
-import { angularStep, orientationGrid } from "../../geometry/sampling.js";
-import { pointGroup } from "../../geometry/symmetry.js";
+import { angularStep } from "../../geometry/sampling.js";
 import {
   continuedArguments,
   continuedOptions,
@@ -77,14 +75,14 @@ const ownOfStart = ({ files, trace, given, notices }: RefineArguments) => ({
   ...(trace === undefined ? {} : { trace }),
 });
 
-/** A saved state with the steps of the search that were given again; another number of directions makes them equally likely. */
+/** A saved state with the steps of the search that were given again. */
 function changedSearch(
   refinement: Refinement,
   options: RefineOptions,
   given: ReadonlySet<string>,
   pixelSize: number,
 ): Refinement {
-  const { sampling, models } = refinement;
+  const { sampling } = refinement;
   const healpixOrder = given.has("healpix_order") ? options.healpixOrder : sampling.healpixOrder;
   const moved = healpixOrder !== sampling.healpixOrder;
   const steps = {
@@ -96,20 +94,5 @@ function changedSearch(
   };
   const same = (Object.keys(steps) as (keyof typeof steps)[]).every((name) => steps[name] === sampling[name]);
   if (same) return refinement;
-  const { limitTilt } = options;
-  const directions = orientationGrid({
-    order: healpixOrder,
-    psiStep: steps.psiStep,
-    group: pointGroup(options.sym, { relionUnit: true }),
-    ...(limitTilt === undefined ? {} : { limitTilt }),
-  }).rot.length;
-  const even = (own: ClassModel): ClassModel => ({
-    ...own,
-    directions: new Float64Array(directions).fill(own.weight / directions),
-  });
-  return {
-    ...refinement,
-    models: moved ? models.map((model) => ({ ...model, classes: model.classes.map(even) })) : models,
-    sampling: { ...sampling, ...steps, original: steps },
-  };
+  return { ...refinement, sampling: { ...sampling, ...steps, original: steps } };
 }
