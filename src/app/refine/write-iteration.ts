@@ -67,6 +67,8 @@ export async function writeIteration(
 }
 
 const written = (value: number) => Number(formatReal(value));
+/** In-plane steps divide the circle, which their digits alone do not tell. */
+export const wholePart = (step: number): number => 360 / Math.round(360 / step);
 const writtenAll = (values: Float64Array) => values.map(written);
 
 /**
@@ -96,12 +98,12 @@ export function asWritten(refinement: Refinement): Refinement {
     },
     sampling: {
       ...sampling,
-      psiStep: written(sampling.psiStep),
+      psiStep: wholePart(sampling.psiStep),
       offsetRange: written(sampling.offsetRange),
       offsetStep: written(sampling.offsetStep),
       original: {
         ...sampling.original,
-        psiStep: written(sampling.original.psiStep),
+        psiStep: wholePart(sampling.original.psiStep),
         offsetRange: written(sampling.original.offsetRange),
         offsetStep: written(sampling.original.offsetStep),
       },
