@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { largestBatch } from "../../em/memory.js";
-import { type RefineContext, type Refinement, startRefinement } from "../../em/refinement.js";
+import { halfSets, type RefineContext, type Refinement, startRefinement } from "../../em/refinement.js";
 import { type IterationReport, nextIteration } from "../../em/run-iteration.js";
 import { fileError } from "../../formats/node.js";
 import { angularStep } from "../../geometry/sampling.js";
@@ -22,7 +22,7 @@ import { particleWarnings } from "./inputs.js";
 import { AbortedError, Pipeline } from "./pipeline.js";
 import { type Prepared, prepare } from "./prepare.js";
 import type { RunFacts } from "./tables.js";
-import { asWritten, writeIteration } from "./write-iteration.js";
+import { asWritten, writeFinal, writeIteration } from "./write-iteration.js";
 
 const version = (
   JSON.parse(readFileSync(new URL("../../../../package.json", import.meta.url), "utf8")) as {
@@ -106,7 +106,7 @@ async function run(given: RefineArguments, argv: readonly string[], telling: Tel
     pixelSize: set.pixelSize,
     symmetry: options.sym,
     classes: options.K,
-    iterations: options.iter,
+    iterations: options.autoRefine ? options.autoIterMax : options.iter,
     root: basename(args.files.o),
     from,
   });
@@ -170,19 +170,21 @@ async function iterate(
   let state: Refinement;
   if (start.kind === "new") {
     log.add({ kind: "phase", iteration: 0, phase: "noise spectra" });
-    state = asWritten(await looked(startRefinement(context, start.maps)));
+    const half = options.autoRefine ? halfSets(set, options.randomSeed) : undefined;
+    state = asWritten(await looked(startRefinement(context, start.maps, half)));
     for (const message of imageWarnings(images, set, args.checkNorm)) warn(message);
     saved = (await writeIteration(state, set, facts, group)).optimiser;
   } else state = start.refinement;
-  if (state.iteration >= options.iter)
+  const last = options.autoRefine ? options.autoIterMax : options.iter;
+  if (state.iteration >= last)
     print(
-      `iteration ${state.iteration} is the last one asked for (--iter ${options.iter}): nothing to do; --iter ${state.iteration + 5} goes on`,
+      `iteration ${state.iteration} is the last one asked for (--${options.autoRefine ? "auto_iter_max" : "iter"} ${last}): nothing to do; ${state.iteration + 5} goes on`,
     );
   const most = largestBatchOf(args, set);
   let reportSeconds = 0;
-  while (state.iteration < options.iter) {
+  while (state.iteration < last && !state.automation.converged) {
     const iteration = state.iteration + 1;
-    const name = `iteration ${iteration} of ${options.iter}`;
+    const name = `iteration ${iteration}${options.autoRefine ? "" : ` of ${last}`}`;
     const progress = telling.quiet ? undefined : startProgress(name, set.count);
     let lastEvent = 0;
     let expectation = performance.now();
@@ -219,13 +221,17 @@ async function iterate(
     });
     const { refinement, report: told } = await looked(work).finally(() => progress?.stop());
     state = asWritten(refinement);
-    const files = await writeIteration(state, set, facts, group);
-    saved = files.optimiser;
+    const files =
+      told.final === undefined
+        ? await writeIteration(state, set, facts, group)
+        : await writeFinal(state, told.final, set, facts, group);
+    if (told.final === undefined) saved = files.optimiser;
     told.clock.lap("write");
     tell(state, told, files, runtime, telling);
-    const left = options.iter - iteration;
+    const left = state.automation.converged ? 0 : last - iteration;
     const seconds = ((performance.now() - begun) / 1000) * left;
-    if (left > 0) print(`${left} iterations left, about ${formatTime(seconds)} at this rate`);
+    if (left > 0 && !options.autoRefine)
+      print(`${left} iterations left, about ${formatTime(seconds)} at this rate`);
     refuseFailures(told.failed, set, files, iteration);
     if (reportSeconds < quickReport && left > 0) reportSeconds = await report(telling);
   }
@@ -289,7 +295,7 @@ function tell(
     averagePmax: model.averagePmax,
     logLikelihood: model.logLikelihood,
     ...(iteration > 1 ? { changes } : {}),
-    classes: models.flatMap(({ classes }, h) =>
+    classes: (report.final === undefined ? models : models.slice(0, 1)).flatMap(({ classes }, h) =>
       classes.map((own, k) => ({
         map: relative(files.maps[h][k]),
         weight: own.weight,
@@ -305,7 +311,13 @@ function tell(
     seconds,
     peakBytes: runtime.memory.peak,
     memoryTop: curve.take(),
-    files: [files.data, files.optimiser, files.sampling, ...files.models, ...files.maps.flat()].map(relative),
+    files: [
+      files.data,
+      ...(report.final === undefined ? [files.optimiser] : []),
+      files.sampling,
+      ...files.models,
+      ...files.maps.flat(),
+    ].map(relative),
   });
 }
 
