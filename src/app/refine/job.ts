@@ -16,7 +16,13 @@ import { withRemedy } from "./device-faults.js";
 import { EventLog, MemoryCurve } from "./event-log.js";
 import type { IterationFiles } from "./file-names.js";
 import { hostBytes, largestBatchOf } from "./host-memory.js";
-import { imageWarnings, refuseBadImages, refuseFailures } from "./image-faults.js";
+import {
+  imageWarnings,
+  refuseBadImages,
+  refuseBrokenState,
+  refuseFailures,
+  refuseWildImages,
+} from "./image-faults.js";
 import { ImageStore } from "./image-store.js";
 import { particleWarnings } from "./inputs.js";
 import { AbortedError, Pipeline } from "./pipeline.js";
@@ -171,6 +177,8 @@ async function iterate(
   if (start.kind === "new") {
     log.add({ kind: "phase", iteration: 0, phase: "noise spectra" });
     state = asWritten(await looked(startRefinement(context, start.maps)));
+    if (args.checkNorm) refuseWildImages(images, set);
+    refuseBrokenState(state);
     for (const message of imageWarnings(images, set, args.checkNorm)) warn(message);
     saved = (await writeIteration(state, set, facts, group)).optimiser;
   } else state = start.refinement;
@@ -218,6 +226,7 @@ async function iterate(
       },
     });
     const { refinement, report: told } = await looked(work).finally(() => progress?.stop());
+    refuseBrokenState(refinement);
     state = asWritten(refinement);
     const files = await writeIteration(state, set, facts, group);
     saved = files.optimiser;
