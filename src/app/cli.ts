@@ -5,6 +5,7 @@ import { UserError } from "../errors.js";
 import { infoCommand } from "./commands/info.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { memoryCommand } from "./commands/memory.js";
+import { planCommand } from "./commands/plan.js";
 import { refineCommand } from "./commands/refine.js";
 import { reportCommand } from "./commands/report.js";
 import { simulateCommand } from "./commands/simulate.js";
@@ -21,6 +22,7 @@ const program = new Command("cryotile")
   .option("--debug", "print a stack trace with an error")
   .showHelpAfterError("(cryotile --help lists the commands, cryotile COMMAND --help its options)")
   .addCommand(refineCommand())
+  .addCommand(planCommand())
   .addCommand(infoCommand())
   .addCommand(simulateCommand())
   .addCommand(inspectCommand())

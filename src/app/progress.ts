@@ -3,11 +3,22 @@ import { Presets, SingleBar } from "cli-progress";
 /** Progress of a job over a known number of things. */
 export interface Progress {
   update(done: number): void;
+  /** Another name for what is under way; its own line where the output is no terminal. */
+  rename(what: string): void;
   stop(): void;
 }
 
 /** Lines are printed this often where the output is no terminal, in milliseconds. */
 const lineInterval = 5000;
+
+/** Seconds for people: 12 s, 3 min 20 s, 5 h 10 min. */
+export function formatTime(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
 
 /** A bar on a terminal, a line every few seconds elsewhere. Rates are things a second since the start. */
 export function startProgress(
@@ -19,20 +30,29 @@ export function startProgress(
   const rate = (done: number) => done / Math.max(1e-3, (performance.now() - begun) / 1000);
   if (stream.isTTY) {
     const bar = new SingleBar(
-      { format: `${what} {bar} {value}/{total}, {rate}/s, {eta_formatted} left`, stream, hideCursor: true },
+      { format: `{what} {bar} {value}/{total}, {rate}/s, {eta_formatted} left`, stream, hideCursor: true },
       Presets.shades_classic,
     );
-    bar.start(total, 0, { rate: "0" });
-    return { update: (done) => bar.update(done, { rate: rate(done).toFixed(0) }), stop: () => bar.stop() };
+    bar.start(total, 0, { what, rate: "0" });
+    return {
+      update: (done) => bar.update(done, { rate: rate(done).toFixed(0) }),
+      rename: (name) => bar.update({ what: name }),
+      stop: () => bar.stop(),
+    };
   }
   let last = begun;
+  let name = what;
   return {
+    rename(other) {
+      name = other;
+      stream.write(`${name}\n`);
+    },
     update(done) {
       if (done < total && performance.now() - last < lineInterval) return;
       last = performance.now();
       const perSecond = rate(done);
       stream.write(
-        `${what}: ${done} of ${total}, ${perSecond.toFixed(0)}/s, ${((total - done) / perSecond).toFixed(0)} s left\n`,
+        `${name}: ${done} of ${total}, ${perSecond.toFixed(0)}/s, ${formatTime((total - done) / perSecond)} left\n`,
       );
     },
     stop() {},

@@ -78,20 +78,22 @@ export function countGain(automation: Automation, resolution: number): Automatio
   };
 }
 
-/** Count iterations in which assignments changed no more than before (steps of the fine grid). */
+/** Changes of less than this share of a coarse step do not count. */
+const littleChange = 0.4;
+
+/** Count iterations in which assignments changed little, or no less than before. */
 export function countChanges(
   automation: Automation,
   changes: Changes,
-  sampling: SamplingSteps,
-  oversampling: number,
+  { healpixOrder, offsetStep }: SamplingSteps,
 ): Automation {
   const { smallest } = automation;
-  const angle = fineStep(sampling.healpixOrder, oversampling);
-  const offset = sampling.offsetStep / 2 ** oversampling;
+  const settled = (change: number, step: number, least: number) =>
+    change < littleChange * step || 1.03 * change >= least;
   const still =
     1.03 * changes.classes >= smallest.classes &&
-    (changes.offsets / offset < 0.4 || 1.03 * changes.offsets >= smallest.offsets) &&
-    (changes.orientations / angle < 0.4 || 1.03 * changes.orientations >= smallest.orientations);
+    settled(changes.offsets, offsetStep, smallest.offsets) &&
+    settled(changes.orientations, angularStep(healpixOrder), smallest.orientations);
   return {
     ...automation,
     changes,
@@ -153,5 +155,29 @@ export function nextSampling(
       smallest: never,
       localSigma: local ? 2 * fineStep(healpixOrder, oversampling) : automation.localSigma,
     },
+  };
+}
+
+/** A coarser search for a classification whose accuracies do not bear the one it began with (`--allow_coarser_sampling`). */
+export function coarserSampling(
+  sampling: Sampling,
+  automation: Automation,
+  options: RefineOptions,
+): Sampling {
+  const { original } = sampling;
+  const { oversampling } = options;
+  const borne = (order: number) => fineStep(order, oversampling) >= 0.8 * automation.accuracyRotations;
+  let healpixOrder = original.healpixOrder;
+  while (healpixOrder > 0 && !borne(healpixOrder)) healpixOrder--;
+  if (healpixOrder < original.healpixOrder && borne(healpixOrder)) healpixOrder++;
+  const wanted = Math.min(
+    0.8 * automation.accuracyTranslations * 2 ** oversampling,
+    0.95 * sampling.offsetRange,
+  );
+  return {
+    ...sampling,
+    healpixOrder,
+    psiStep: healpixOrder === original.healpixOrder ? original.psiStep : angularStep(healpixOrder),
+    offsetStep: Math.max(original.offsetStep, wanted),
   };
 }

@@ -2,12 +2,15 @@ import type { CentredGeometry, Runtime } from "../runtime/contract.js";
 import { centredLength } from "../runtime/tables.js";
 import { type HostSums, mapOfSums, type ReconstructedClass, regularisedMap } from "./maximisation.js";
 import type { RefineOptions } from "./options.js";
+import { solventCorrectedFsc } from "./solvent-fsc.js";
 import { type Accumulated, halfSetFsc } from "./ssnr.js";
 
 /** Lengths stand for contents in a memory plan. */
 export type SumsOrLengths =
   | HostSums
   | { readonly data: { length: number }; readonly weight: { length: number } };
+
+type PlainMap = Float32Array | Float64Array;
 
 /** Maps of half sets that were reconstructed together. */
 export interface JoinedHalves {
@@ -35,6 +38,7 @@ interface HalvesInput {
   /** 1 / Angstrom. */
   readonly resolution: number;
   readonly options: RefineOptions;
+  readonly currentSize: number;
 }
 
 function upload(runtime: Runtime, sums: SumsOrLengths, name: string, length: number): Accumulated {
@@ -83,10 +87,41 @@ async function withHalves<T>(
   }
 }
 
+/** Maps of both half sets without regularisation. */
+async function plainMaps(
+  runtime: Runtime,
+  { sums, geometry, box, options }: HalvesInput,
+): Promise<PlainMap[]> {
+  const maps: PlainMap[] = [];
+  for (const half of sums) {
+    runtime.push("iteration");
+    try {
+      const own = upload(runtime, half, "half", centredLength(geometry));
+      maps.push(
+        await mapOfSums(runtime, own, geometry, { box, norm: 1, skipGridding: options.skipGridding }),
+      );
+    } finally {
+      runtime.pop("iteration");
+    }
+  }
+  return maps;
+}
+
+/** The FSC inside the solvent mask, where that is asked for. */
+async function maskedFsc(runtime: Runtime, input: HalvesInput): Promise<Float64Array | undefined> {
+  const { options, box, currentSize } = input;
+  const { solventMask } = options;
+  if (!options.solventCorrectFsc || solventMask === undefined) return undefined;
+  const [one, two] = await plainMaps(runtime, input);
+  return solventCorrectedFsc(one, two, solventMask, box, currentSize, options.randomSeed);
+}
+
 /** The regularised map of each half set (Scheres & Chen 2012, Nat Methods 9:853). */
-export function reconstructHalves(runtime: Runtime, input: HalvesInput): Promise<JoinedHalves> {
+export async function reconstructHalves(runtime: Runtime, input: HalvesInput): Promise<JoinedHalves> {
   const { geometry, box, norms, options } = input;
-  return withHalves(runtime, input, async (sums, fsc) => {
+  const masked = await maskedFsc(runtime, input);
+  return withHalves(runtime, input, async (sums, unmasked) => {
+    const fsc = masked ?? unmasked;
     const halves: ReconstructedClass[] = [];
     for (const [h, own] of sums.entries()) {
       runtime.push("job");
@@ -101,24 +136,14 @@ export function reconstructHalves(runtime: Runtime, input: HalvesInput): Promise
 
 /** The map of all data, and those of the half sets without regularisation. */
 export async function reconstructFinal(runtime: Runtime, input: HalvesInput): Promise<FinalMaps> {
-  const { geometry, box, norms, options, sums } = input;
+  const { geometry, box, norms, options } = input;
   const length = centredLength(geometry);
-  const unfiltered: (Float32Array | Float64Array)[] = [];
-  for (const half of sums) {
-    runtime.push("iteration");
-    try {
-      const own = upload(runtime, half, "half", length);
-      unfiltered.push(
-        await mapOfSums(runtime, own, geometry, { box, norm: 1, skipGridding: options.skipGridding }),
-      );
-    } finally {
-      runtime.pop("iteration");
-    }
-  }
-  let fscOfHalves = new Float64Array();
+  const unfiltered = await plainMaps(runtime, input);
+  const masked = await maskedFsc(runtime, input);
+  let fscOfHalves: Float64Array = new Float64Array();
   let both: HostSums | undefined;
   await withHalves(runtime, input, async ([one, two], fsc) => {
-    fscOfHalves = Float64Array.from(fsc);
+    fscOfHalves = masked ?? Float64Array.from(fsc);
     const data = added(await runtime.download(one.data), await runtime.download(two.data));
     const weight = added(await runtime.download(one.weight), await runtime.download(two.weight));
     both = { data, weight };

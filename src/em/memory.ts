@@ -41,7 +41,7 @@ async function rehearse(runtime: Runtime, input: IterationInput, batch: BatchCho
   const device = await DeviceIteration.start(references, input, batch);
   await device.rehearse(batch.size);
   await device.finishViews();
-  if (input.members.length === set.count) {
+  if (!input.options.autoRefine) {
     await device.reconstruct(0, 1);
     references.close();
     return;
@@ -58,6 +58,7 @@ async function rehearse(runtime: Runtime, input: IterationInput, batch: BatchCho
     pixelSize: set.pixelSize,
     resolution: model.currentResolution,
     options: input.options,
+    currentSize: sizes.current,
   });
 }
 
@@ -118,13 +119,13 @@ async function tooSmall(
 ): Promise<UserError> {
   const { peak, largest, buffers } = await planIteration(layout, input, { size: 1, keep: "nothing" });
   const mb = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
-  if (largest > maxBufferBytes) {
+  const given = slabs.reduce((sum, bytes) => sum + bytes, 0);
+  if (largest > maxBufferBytes && maxBufferBytes < given) {
     const name = buffers.find(({ bytes }) => bytes === largest)?.name;
     return new UserError(
       `${name} needs ${mb(largest)} in one buffer and this device takes at most ${mb(maxBufferBytes)}; use --pad 1, a smaller box or --K, a lower --healpix_order, or a larger device`,
     );
   }
-  const given = slabs.reduce((sum, bytes) => sum + bytes, 0);
   return new UserError(
     `an iteration with one particle at a time needs ${mb(peak)} and --memory allows ${mb(given)}; give it --memory ${Math.ceil(peak / 1e6)}MB or more, or use --pad 1, fewer classes or a lower --healpix_order`,
   );

@@ -86,6 +86,7 @@ export function particleSet(file: StarFile): ParticleSet {
     if (bad >= 0) throw new UserError(`${file.name}: particle ${bad + 1}: ${label} is ${values[bad]}`);
     return values;
   };
+  refuseAberrations(file.name, optics);
   const { group, groupNames, groupSizes } = noiseGroups(particles, micrographs, order);
   return {
     count,
@@ -116,6 +117,33 @@ export function particleSet(file: StarFile): ParticleSet {
     optics,
     particles,
   };
+}
+
+/** Corrections of images that are not made here; leaving them out silently would cost resolution. */
+const aberrationLabels = [
+  "rlnBeamTiltX",
+  "rlnBeamTiltY",
+  "rlnOddZernike",
+  "rlnEvenZernike",
+  "rlnCtfDataAreCtfPremultiplied",
+];
+const magnificationLabels = ["rlnMagMat00", "rlnMagMat01", "rlnMagMat10", "rlnMagMat11"];
+
+function refuseAberrations(name: string, optics: StarTable): void {
+  const refuse = (label: string) => {
+    throw new UserError(
+      `${name}: optics groups have ${label}, which is not corrected for in this version; remove the column to refine without it`,
+    );
+  };
+  for (const label of aberrationLabels)
+    if (
+      optics.has(label) &&
+      optics.strings(label).some((text) => (text.match(/[\d.eE+-]+/g) ?? []).some((n) => Number(n) !== 0))
+    )
+      refuse(label);
+  const identity = [1, 0, 0, 1];
+  for (const [at, label] of magnificationLabels.entries())
+    if (optics.has(label) && optics.numbers(label).some((value) => value !== identity[at])) refuse(label);
 }
 
 function noiseGroups(particles: StarTable, micrographs: readonly string[], order: Uint32Array) {

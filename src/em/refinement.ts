@@ -1,3 +1,4 @@
+import { randomHalves } from "../geometry/random.js";
 import { orientationGrid } from "../geometry/sampling.js";
 import type { PointGroup } from "../geometry/symmetry.js";
 import type { Runtime } from "../runtime/contract.js";
@@ -43,6 +44,14 @@ export interface Refinement {
 
 /** Bytes of images at a time while noise spectra are estimated. */
 const noiseBytes = 2 ** 24;
+
+/** The half set (0 or 1) of each particle: those of the file where all particles have one, else drawn from the seed. */
+export function halfSets(set: ParticleSet, seed: number): Uint8Array {
+  const given = set.particles.has("rlnRandomSubset") ? set.particles.integers("rlnRandomSubset") : undefined;
+  if (given?.every((subset) => subset === 1 || subset === 2))
+    return Uint8Array.from(given, (subset) => subset - 1);
+  return randomHalves(set.count, seed).map((subset) => subset - 1);
+}
 
 /** Particles of a half set, or all. */
 export const membersOf = (set: ParticleSet, half: Uint8Array | undefined, which: number): number[] =>

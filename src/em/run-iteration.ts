@@ -7,6 +7,7 @@ import type { CentredGeometry } from "../runtime/contract.js";
 import { type Accuracy, estimateAccuracy } from "./accuracy.js";
 import {
   type Automation,
+  coarserSampling,
   countChanges,
   countGain,
   hasConverged,
@@ -131,7 +132,7 @@ export function iterationInput(
     model: withDirections(refinement.models[h], search.grid.rot.length),
     set,
     state: refinement.particles,
-    members: membersOf(set, refinement.half, h),
+    members: subsetOf(membersOf(set, refinement.half, h), context, iteration),
     search,
     sizes,
     group,
@@ -140,6 +141,22 @@ export function iterationInput(
     ...localSearch(options, refinement.automation),
     ...(order === undefined ? {} : { seeds: classSeeds(order, options.randomSeed, options.K) }),
   };
+}
+
+/** Iterations up to each of these use this many particles a class (`--fast_subsets`), or a share of all. */
+const subsets = [
+  { until: 5, each: 1500, share: 0 },
+  { until: 10, each: 4500, share: 0 },
+  { until: 15, each: 4500, share: 0.3 },
+];
+
+/** The particles of an iteration: all, or the first ones of its order. */
+function subsetOf(members: number[], { set, options }: RefineContext, iteration: number): number[] {
+  const subset = options.fastSubsets ? subsets.find(({ until }) => iteration <= until) : undefined;
+  if (subset === undefined) return members;
+  const size = Math.max(subset.each * options.K, Math.floor(subset.share * set.count));
+  if (size >= set.count) return members;
+  return [...particleOrder(set, options.randomSeed, iteration).subarray(0, size)].sort((a, b) => a - b);
 }
 
 /** Directions are as likely as each other where a finer search begins. */
@@ -191,6 +208,8 @@ export async function nextIteration(
         const order = particleOrder(set, options.randomSeed, iteration, refinement.half);
         const accuracies = await classAccuracies(references, context, refinement, sizes, order);
         automation = { ...automation, ...applyAccuracy(models[0], accuracies) };
+        if (options.allowCoarserSampling && !options.autoRefine)
+          sampling = coarserSampling(sampling, automation, options);
         if (options.autoRefine && iteration > 1 && !last)
           ({ automation, sampling } = nextSampling(automation, sampling, options, model.currentResolution));
       }
@@ -222,6 +241,7 @@ export async function nextIteration(
       pixelSize: set.pixelSize,
       resolution: refinement.models[0].currentResolution,
       options,
+      currentSize: sizes.current,
     };
     if (last) report.final = await reconstructFinal(runtime, joint);
     else {
@@ -256,7 +276,7 @@ export async function nextIteration(
   for (const model of models) model.currentResolution = resolution;
   automation = countGain(automation, resolution);
   const changes = changesBetween(refinement.particles, next, group);
-  automation = countChanges(automation, changes, sampling, options.oversampling);
+  automation = countChanges(automation, changes, sampling);
   automation = { ...automation, converged: last };
   clock.lap("reconstruct");
   return {

@@ -1,18 +1,8 @@
-import { forEachPixel, shellOf } from "../geometry/fourier.js";
+import { shellCounts } from "../geometry/fourier.js";
 import type { BatchResult, IterationInput } from "./iteration.js";
 import type { Model } from "./model.js";
 import type { ParticleState } from "./particles.js";
 import type { Pose } from "./search.js";
-
-/** Pixels of each shell 0 .. size / 2 of a half transform of `size` pixels, Friedel mates once. */
-function uniquePixels(size: number): Float64Array {
-  const counts = new Float64Array(size / 2 + 1);
-  forEachPixel(size, size, (x, y) => {
-    const shell = shellOf(x, y);
-    if (shell < counts.length && !(x === 0 && y < 0)) counts[shell]++;
-  });
-  return counts;
-}
 
 /** Shells with more signal than this count in the intensity scales of groups. */
 const scaleSsnr = 3;
@@ -51,7 +41,7 @@ export class ParameterSums {
     const { model, search, sizes, set } = input;
     const groups = model.noise.length;
     const shells = set.box / 2 + 1;
-    this.pixels = uniquePixels(set.box);
+    this.pixels = shellCounts(set.box);
     this.groupSizes = new Float64Array(groups);
     for (const p of input.members) this.groupSizes[set.group[p]]++;
     this.classWeight = new Float64Array(model.classes.length);
@@ -60,7 +50,7 @@ export class ParameterSums {
     this.groupWeight = new Float64Array(groups);
     this.cross = new Float64Array(groups);
     this.energy = new Float64Array(groups);
-    const currentPixels = uniquePixels(sizes.current);
+    const currentPixels = shellCounts(sizes.current);
     this.logNoise = Float64Array.from(model.noise, (sigma2) =>
       currentPixels.reduce(
         (sum, count, s) => (s > 0 && sigma2[s] > 0 ? sum + count * Math.log(2 * Math.PI * sigma2[s]) : sum),

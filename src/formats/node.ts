@@ -4,7 +4,7 @@ import { UserError } from "../errors.js";
 import type { ByteSink, ByteSource } from "./source.js";
 
 /** Turn a system error about `path` into one line that says what to do. */
-function fileError(path: string, action: string, cause: unknown): UserError {
+export function fileError(path: string, action: string, cause: unknown): UserError {
   const code = (cause as NodeJS.ErrnoException).code;
   const reason =
     code === "ENOENT"

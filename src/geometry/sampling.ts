@@ -28,6 +28,8 @@ export interface OrientationGrid {
   readonly psiStep: number;
 }
 
+/** A step that is a whole part of the circle but for its last digits stays that part. */
+const roundingOfSteps = 1e-6;
 /** Symmetry copies are looked for only in lists shorter than this, as in RELION. */
 const longestChecked = 4000;
 
@@ -52,7 +54,7 @@ export function orientationGrid(options: OrientationGridOptions): OrientationGri
       `HEALPix order ${order} has no direction in the asymmetric unit of ${group.name}${limitTilt === undefined ? "" : ` within a tilt limit of ${limitTilt}`}; ask for a higher order`,
     );
   const wanted = options.psiStep ?? angularStep(order);
-  const count = Math.max(1, Math.ceil(360 / wanted));
+  const count = Math.max(1, Math.ceil(360 / wanted - roundingOfSteps));
   const psiStep = 360 / count;
   return {
     order,

@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { resolve } from "node:path";
 
-const cli = resolve(import.meta.dirname, "../../dist/src/app/cli.js");
+export const cliPath = resolve(import.meta.dirname, "../../dist/src/app/cli.js");
 
 /** Run the built command line in `cwd` to its end. */
 export function runCli(
   cwd: string,
   ...args: string[]
 ): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [cli, ...args], { cwd, encoding: "utf8" });
+  return spawnSync(process.execPath, [cliPath, ...args], { cwd, encoding: "utf8" });
 }

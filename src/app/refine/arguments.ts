@@ -2,7 +2,7 @@ import type { RefineOptions } from "../../em/options.js";
 import { UserError } from "../../errors.js";
 import { pointGroup } from "../../geometry/symmetry.js";
 import { type OptionFields, type OptionName, type OptionValues, refineOptions } from "./relion-options.js";
-import { parseWords } from "./words.js";
+import { mergeWords, parseWords } from "./words.js";
 
 export { refineHelp } from "./help.js";
 
@@ -195,4 +195,19 @@ export function continuedOptions(
     ...Object.entries(options).filter(([field]) => replaced.has(field as keyof RefineOptions)),
   ];
   return Object.fromEntries(entries) as unknown as GivenOptions;
+}
+
+/** What a run that is continued stands for: its first arguments with those that were given since. */
+export function continuedArguments(begun: readonly string[], continued: readonly string[]): string[] {
+  return mergeWords(begun, continued, {
+    ...impliedBy,
+    norm: ["no_norm"],
+    scale: ["no_scale"],
+    sigma_rot: ["sigma_ang"],
+    sigma_tilt: ["sigma_ang"],
+    sigma_psi: ["sigma_ang"],
+    skip_gridding: ["dont_skip_gridding"],
+    dont_skip_gridding: ["skip_gridding"],
+    ctf_uncorrected_ref: ["ctf_corrected_ref"],
+  });
 }

@@ -1,7 +1,7 @@
 import { UserError } from "../../errors.js";
 import type { TraceEvent } from "../../runtime/arena.js";
 import type { Runtime } from "../../runtime/contract.js";
-import { UnsupportedError } from "../../runtime/errors.js";
+import { DeviceMemoryError, UnsupportedError } from "../../runtime/errors.js";
 import { openReference } from "../../runtime/reference/index.js";
 import { openWebGpu } from "../../runtime/webgpu/index.js";
 import { loadShaderFile, requestNodeAdapter } from "../../runtime/webgpu/node.js";
@@ -29,6 +29,11 @@ export async function openRuntime(
     if (runtime === "auto" && error instanceof UnsupportedError)
       throw new UserError(
         `no runtime: ${error.message}; --software uses an adapter that runs on the processor, --runtime reference the slow float64 one`,
+      );
+    if (error instanceof DeviceMemoryError)
+      throw new UserError(
+        `${error.message}: --memory ${Math.floor(memory / 2e6)}MB, or close what else uses the device`,
+        { cause: error },
       );
     throw error;
   }

@@ -7,6 +7,8 @@ import { readImageBatches } from "../../formats/batches.js";
 import { splitKindSuffix } from "../../formats/mrc/index.js";
 import { openFile } from "../../formats/node.js";
 
+/** Batches of images in memory at a time: read ahead, at work, and on their way. */
+export const imagesInFlight = 3;
 /** Batches that are read ahead. */
 const ahead = 1;
 
@@ -18,16 +20,27 @@ export class ImageStore implements ImageSource {
   private readonly names;
   private readonly kept: Float32Array | undefined;
   private readonly isKept: Uint8Array;
-  /** Images with pixels that are not finite, and images that are constant: position in the set. */
+  /**
+   * Images with pixels that are not finite, images that are constant, and images of which the background is not normalised: position in the
+   * set.
+   */
   readonly notFinite: number[] = [];
   readonly constant: number[] = [];
+  readonly notNormalised: number[] = [];
+  private readonly background: Uint32Array;
 
+  /**
+   * `radius`: that of the particles in pixels; outside is background.
+   * @throws UserError where stacks are missing
+   */
   constructor(
     private readonly set: ParticleSet,
     starFile: string,
     keepBytes: number,
+    radius: number,
   ) {
     const folder = dirname(starFile);
+    this.background = outside(set.box, radius);
     const located = new Map<string, string>();
     this.names = set.images.map((name) => {
       let path = located.get(name.path);
@@ -37,15 +50,21 @@ export class ImageStore implements ImageSource {
       }
       return { ...name, path };
     });
+    refuseMissing([...located.values()], starFile);
     const pixels = set.count * set.box ** 2;
-    this.kept = 4 * pixels <= keepBytes ? new Float32Array(pixels) : undefined;
+    this.kept = ImageStore.keeps(set, keepBytes) ? new Float32Array(pixels) : undefined;
     this.isKept = new Uint8Array(set.count);
+  }
+
+  /** Whether all images stay in memory. */
+  static keeps(set: ParticleSet, keepBytes: number): boolean {
+    return 4 * set.count * set.box ** 2 <= keepBytes;
   }
 
   /** Host memory of images, bytes, with batches of `size`. */
   static bytes(set: ParticleSet, size: number, keepBytes: number): number {
-    const all = 4 * set.count * set.box ** 2;
-    return (all <= keepBytes ? all : 0) + (ahead + 2) * 4 * size * set.box ** 2;
+    const all = ImageStore.keeps(set, keepBytes) ? 4 * set.count * set.box ** 2 : 0;
+    return all + imagesInFlight * 4 * size * set.box ** 2;
   }
 
   async *batches(particles: readonly number[], size: number) {
@@ -89,7 +108,37 @@ export class ImageStore implements ImageSource {
     }
     if (!finite) this.notFinite.push(particle);
     else if (constant) this.constant.push(particle);
+    else if (!isNormalised(image, this.background)) this.notNormalised.push(particle);
   }
+}
+
+/** Pixels of an image beyond a radius. */
+function outside(box: number, radius: number): Uint32Array {
+  const pixels: number[] = [];
+  for (let y = 0; y < box; y++)
+    for (let x = 0; x < box; x++)
+      if ((x - box / 2) ** 2 + (y - box / 2) ** 2 > Math.round(radius) ** 2) pixels.push(y * box + x);
+  return Uint32Array.from(pixels);
+}
+
+/** Background with a mean within half a standard deviation of 0, which is within a factor of 2 of 1: RELION's test. */
+function isNormalised(image: Float32Array, background: Uint32Array): boolean {
+  if (background.length < 2) return true;
+  let sum = 0;
+  for (const at of background) sum += image[at];
+  const mean = sum / background.length;
+  let squares = 0;
+  for (const at of background) squares += (image[at] - mean) ** 2;
+  const deviation = Math.sqrt(squares / (background.length - 1));
+  return Math.abs(mean) <= 0.5 * deviation && deviation >= 0.5 && deviation <= 2;
+}
+
+function refuseMissing(paths: readonly string[], starFile: string): void {
+  const missing = paths.filter((path) => !existsSync(splitKindSuffix(path).path));
+  if (missing.length === 0) return;
+  throw new UserError(
+    `${starFile}: ${missing.length} of ${paths.length} stacks are not there, such as ${missing[0]}; run from the folder that the names are relative to, or put the stacks back`,
+  );
 }
 
 function locate(path: string, folder: string): string {

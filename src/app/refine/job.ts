@@ -1,123 +1,90 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { freemem } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { largestBatch } from "../../em/memory.js";
-import type { RefineOptions } from "../../em/options.js";
-import type { ParticleSet } from "../../em/particles.js";
-import { type RefineContext, type Refinement, startRefinement } from "../../em/refinement.js";
+import { halfSets, type RefineContext, type Refinement, startRefinement } from "../../em/refinement.js";
 import { type IterationReport, nextIteration } from "../../em/run-iteration.js";
-import { UserError } from "../../errors.js";
+import { fileError } from "../../formats/node.js";
 import { angularStep } from "../../geometry/sampling.js";
 import { pointGroup } from "../../geometry/symmetry.js";
 import type { TraceEvent } from "../../runtime/arena.js";
 import type { Runtime } from "../../runtime/contract.js";
 import { TraceRecorder } from "../../runtime/trace.js";
-import { startProgress } from "../progress.js";
-import { continuedOptions, parseRefineArguments, type RefineArguments } from "./arguments.js";
+import { formatTime, startProgress } from "../progress.js";
+import { parseRefineArguments, type RefineArguments } from "./arguments.js";
 import { openRuntime } from "./device.js";
+import { withRemedy } from "./device-faults.js";
 import { EventLog, MemoryCurve } from "./event-log.js";
 import type { IterationFiles } from "./file-names.js";
+import { hostBytes, largestBatchOf } from "./host-memory.js";
+import { imageWarnings, refuseBadImages, refuseFailures } from "./image-faults.js";
 import { ImageStore } from "./image-store.js";
-import { completeOptions, particleWarnings, readParticleSet, readReferences } from "./inputs.js";
-import { argumentsOfRelion } from "./relion-run.js";
-import { readSavedRun } from "./resume.js";
+import { particleWarnings } from "./inputs.js";
+import { AbortedError, Pipeline } from "./pipeline.js";
+import { type Prepared, prepare } from "./prepare.js";
 import type { RunFacts } from "./tables.js";
-import { asWritten, writeIteration } from "./write-iteration.js";
+import { asWritten, writeFinal, writeIteration } from "./write-iteration.js";
 
-/** Particles of a batch where memory allows. */
-const mostParticles = 256;
 const version = (
   JSON.parse(readFileSync(new URL("../../../../package.json", import.meta.url), "utf8")) as {
     version: string;
   }
 ).version;
 
-/** The run was asked to stop through the pipeline's folder. */
-export class AbortedError extends UserError {
-  override readonly name = "AbortedError";
-}
-
-interface Prepared {
-  readonly set: ParticleSet;
-  readonly options: RefineOptions;
-  readonly starFile: string;
-  /** References of a new run, or the state of one that is continued. */
-  readonly start:
-    | { readonly kind: "new"; readonly maps: readonly Float32Array[] }
-    | { readonly kind: "continued"; readonly refinement: Refinement; readonly references: number };
-  readonly command: readonly string[];
-}
-
-async function prepare(args: RefineArguments, argv: readonly string[]): Promise<Prepared> {
-  const { files } = args;
-  if (files.continueFrom === undefined) {
-    const set = await readParticleSet(files.i);
-    const options = await completeOptions(args.options, files, set);
-    const maps = await readReferences(files.ref, set, args, options.K);
-    return { set, options, starFile: files.i, start: { kind: "new", maps }, command: argv };
-  }
-  const saved = await readSavedRun(files.continueFrom);
-  const command = saved.command ?? argumentsOfRelion(saved);
-  const before = parseRefineArguments(command);
-  const masks = { ...before.files, ...files };
-  const merged = {
-    ...continuedOptions(before.options, args),
-    randomSeed: saved.optimiser.number("rlnRandomSeed"),
-  };
-  const options = await completeOptions(merged, masks, saved.set);
-  const { classes } = saved.refinement.models[0];
-  if (classes.length !== options.K)
-    throw new UserError(
-      `${files.continueFrom}: has ${classes.length} classes, the run was started with ${options.K}`,
-    );
-  const grown =
-    saved.command !== undefined &&
-    !/\.star$/.test(String(before.files.continueFrom === undefined && before.files.ref));
-  return {
-    set: saved.set,
-    options,
-    starFile: files.continueFrom,
-    start: { kind: "continued", refinement: saved.refinement, references: grown ? 1 : options.K },
-    command,
-  };
-}
-
 /** `cryotile refine`: the whole run, from its files to its files. */
 export async function refine(argv: readonly string[]): Promise<void> {
   const args = parseRefineArguments(argv);
-  for (const notice of args.notices) console.log(notice);
-  const folder = dirname(args.files.o);
-  mkdirSync(folder, { recursive: true });
-  removeLeftovers(folder, basename(args.files.o));
-  const log = new EventLog(folder);
-  log.open(args.files.continueFrom !== undefined);
+  const { o: root, continueFrom } = args.files;
+  const folder = dirname(root);
   try {
-    await run(args, argv, folder, log);
+    mkdirSync(folder, { recursive: true });
+    removeLeftovers(folder, basename(root));
+  } catch (cause) {
+    throw fileError(folder, "write to", cause);
+  }
+  const pipeline = new Pipeline(args.files.pipelineControl);
+  pipeline.begin();
+  const log = new EventLog(folder);
+  log.open(continueFrom !== undefined);
+  const telling: Telling = {
+    log,
+    curve: new MemoryCurve(),
+    folder,
+    pipeline,
+    quiet: args.verb === 0,
+    print: (line) => {
+      if (args.verb > 0) console.log(line);
+    },
+    warn(message) {
+      console.error(`warning: ${message}`);
+      log.add({ kind: "warning", message });
+    },
+  };
+  for (const notice of args.notices) telling.print(notice);
+  try {
+    await run(args, argv, telling);
     log.add({ kind: "end", status: "success" });
-    mark(args, "SUCCESS");
+    await report(telling);
+    pipeline.end("SUCCESS");
   } catch (error) {
     const aborted = error instanceof AbortedError;
     const message = error instanceof Error ? error.message : String(error);
-    log.add({ kind: "end", status: aborted ? "aborted" : "failure", message });
-    mark(args, aborted ? "ABORTED" : "FAILURE");
+    // The log may be what failed; the error to tell is the first one.
+    try {
+      log.add({ kind: "end", status: aborted ? "aborted" : "failure", message });
+      await report({ ...telling, warn() {} });
+    } catch {}
+    pipeline.end(aborted ? "ABORTED" : "FAILURE");
     throw error;
   }
 }
 
-async function run(
-  args: RefineArguments,
-  argv: readonly string[],
-  folder: string,
-  log: EventLog,
-): Promise<void> {
-  const prepared = await prepare(args, argv);
-  const { set, options, start } = prepared;
-  const warn = (message: string) => {
-    console.error(`warning: ${message}`);
-    log.add({ kind: "warning", message });
-  };
+async function run(given: RefineArguments, argv: readonly string[], telling: Telling): Promise<void> {
+  const { log, warn, curve, print } = telling;
+  const prepared = await prepare(given, argv);
+  const { args, set, options, start, starFile } = prepared;
   for (const message of particleWarnings(set, options)) warn(message);
-  const curve = new MemoryCurve();
+  const keepBytes = hostBytes(args) / 2;
+  const images = new ImageStore(set, starFile, keepBytes, options.particleDiameter / (2 * set.pixelSize));
   const recorder = new TraceRecorder();
   const onEvent = (event: TraceEvent) => {
     curve.onEvent(event);
@@ -125,7 +92,7 @@ async function run(
   };
   const { runtime, reason } = await openRuntime(args, onEvent);
   const from = start.kind === "continued" ? start.refinement.iteration : 0;
-  console.log(
+  print(
     `${set.count} particles of ${set.box} pixels (${set.pixelSize} A), ${options.K} class(es), ${options.sym}; ${runtime.name} on ${runtime.capabilities.device} (${reason})`,
   );
   log.add({
@@ -139,12 +106,12 @@ async function run(
     pixelSize: set.pixelSize,
     symmetry: options.sym,
     classes: options.K,
-    iterations: options.iter,
+    iterations: options.autoRefine ? options.autoIterMax : options.iter,
     root: basename(args.files.o),
     from,
   });
   try {
-    await iterate(args, prepared, runtime, { log, warn, curve, folder });
+    await iterate(prepared, images, runtime, telling);
   } finally {
     if (args.trace !== undefined)
       writeFileSync(
@@ -155,21 +122,24 @@ async function run(
   }
 }
 
+/** How a run is told to the terminal, its log and the pipeline. */
 interface Telling {
   readonly log: EventLog;
   readonly warn: (message: string) => void;
+  readonly print: (line: string) => void;
+  readonly quiet: boolean;
   readonly curve: MemoryCurve;
   readonly folder: string;
+  readonly pipeline: Pipeline;
 }
 
 async function iterate(
-  args: RefineArguments,
-  { set, options, start, starFile, command }: Prepared,
+  { args, set, options, start, command }: Prepared,
+  images: ImageStore,
   runtime: Runtime,
-  { log, warn, curve, folder }: Telling,
+  telling: Telling,
 ): Promise<void> {
-  const keepBytes = (args.hostMemory ?? freemem()) / 2;
-  const images = new ImageStore(set, starFile, keepBytes);
+  const { log, warn, curve, print, pipeline } = telling;
   const group = pointGroup(options.sym, { relionUnit: true });
   const context: RefineContext = {
     runtime,
@@ -186,51 +156,100 @@ async function iterate(
     solventMask2: args.files.solventMask2,
     command,
   };
+  let saved = args.files.continueFrom;
+  const looked = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw withRemedy(error, runtime, saved);
+    } finally {
+      // Images that are no numbers explain whatever else went wrong.
+      refuseBadImages(images, set);
+    }
+  };
   let state: Refinement;
   if (start.kind === "new") {
     log.add({ kind: "phase", iteration: 0, phase: "noise spectra" });
-    state = asWritten(await startRefinement(context, start.maps));
-    refuseBadImages(images, set);
-    if (images.constant.length > 0)
-      warn(
-        `${images.constant.length} images are constant, such as ${nameOf(set, images.constant[0])}; they tell nothing and can be left out`,
-      );
-    await writeIteration(state, set, facts, group);
+    const half = options.autoRefine ? halfSets(set, options.randomSeed) : undefined;
+    state = asWritten(await looked(startRefinement(context, start.maps, half)));
+    for (const message of imageWarnings(images, set, args.checkNorm)) warn(message);
+    saved = (await writeIteration(state, set, facts, group)).optimiser;
   } else state = start.refinement;
-  if (state.iteration >= options.iter)
-    console.log(
-      `iteration ${state.iteration} is the last one asked for (--iter ${options.iter}): nothing to do`,
+  const last = options.autoRefine ? options.autoIterMax : options.iter;
+  if (state.iteration >= last)
+    print(
+      `iteration ${state.iteration} is the last one asked for (--${options.autoRefine ? "auto_iter_max" : "iter"} ${last}): nothing to do; ${state.iteration + 5} goes on`,
     );
-  while (state.iteration < options.iter) {
+  const most = largestBatchOf(args, set);
+  let reportSeconds = 0;
+  while (state.iteration < last && !state.automation.converged) {
     const iteration = state.iteration + 1;
-    const progress = startProgress(`iteration ${iteration} of ${options.iter}`, set.count);
+    const name = `iteration ${iteration}${options.autoRefine ? "" : ` of ${last}`}`;
+    const progress = telling.quiet ? undefined : startProgress(name, set.count);
     let lastEvent = 0;
+    let expectation = performance.now();
     const begun = performance.now();
     curve.take();
-    const { refinement, report } = await nextIteration(context, state, {
+    const work = nextIteration(context, state, {
       async chooseBatch(input) {
+        pipeline.poll();
         const { capabilities, layout } = runtime;
-        const most = Math.min(args.batch ?? mostParticles, set.count);
         const { batch, plan } = await largestBatch(layout, input, capabilities, most);
         log.add({ kind: "plan", iteration, peak: plan.peak, byScope: plan.byScope, batch: batch.size });
         return batch;
       },
-      phase: (phase) => log.add({ kind: "phase", iteration, phase }),
+      phase(phase) {
+        pipeline.poll();
+        expectation = performance.now();
+        progress?.rename(`${name}, ${phase}`);
+        log.add({ kind: "phase", iteration, phase });
+      },
       progress(done, total) {
-        pollAbort(args);
-        progress.update(done);
+        pipeline.poll();
+        progress?.update(done);
         const now = performance.now();
         if (now - lastEvent < 1000 && done < total) return;
         lastEvent = now;
-        log.add({ kind: "progress", iteration, done, total, rate: (1000 * done) / (now - begun) });
+        log.add({
+          kind: "progress",
+          iteration,
+          done,
+          total,
+          rate: (1000 * done) / Math.max(1, now - expectation),
+        });
       },
     });
-    progress.stop();
+    const { refinement, report: told } = await looked(work).finally(() => progress?.stop());
     state = asWritten(refinement);
-    const files = await writeIteration(state, set, facts, group);
-    report.clock.lap("write");
-    tell(state, report, files, set, runtime, { log, warn, curve, folder });
+    const files =
+      told.final === undefined
+        ? await writeIteration(state, set, facts, group)
+        : await writeFinal(state, told.final, set, facts, group);
+    if (told.final === undefined) saved = files.optimiser;
+    told.clock.lap("write");
+    tell(state, told, files, runtime, telling);
+    const left = state.automation.converged ? 0 : last - iteration;
+    const seconds = ((performance.now() - begun) / 1000) * left;
+    if (left > 0 && !options.autoRefine)
+      print(`${left} iterations left, about ${formatTime(seconds)} at this rate`);
+    refuseFailures(told.failed, set, files, iteration);
+    if (reportSeconds < quickReport && left > 0) reportSeconds = await report(telling);
   }
+}
+
+/** Pages that take longer than this (s) are written at the end alone. */
+const quickReport = 1;
+
+/** The page about the run; returns the seconds that it took. A page that cannot be written ends no run. */
+async function report({ folder, warn }: Telling): Promise<number> {
+  const begun = performance.now();
+  try {
+    const { writeReport } = await import("../report/index.js");
+    await writeReport(folder);
+  } catch (error) {
+    warn(`report.html was not written: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return (performance.now() - begun) / 1000;
 }
 
 /** The line of an iteration, and its event. */
@@ -238,9 +257,8 @@ function tell(
   state: Refinement,
   report: IterationReport,
   files: IterationFiles,
-  set: ParticleSet,
   runtime: Runtime,
-  { log, warn, curve, folder }: Telling,
+  { log, warn, curve, folder, print }: Telling,
 ): void {
   const { iteration, models, automation, sampling } = state;
   const [model] = models;
@@ -248,7 +266,7 @@ function tell(
   const total = Object.values(seconds).reduce((sum, value) => sum + value, 0);
   const { changes } = automation;
   const relative = (path: string) => (dirname(path) === folder ? basename(path) : path);
-  console.log(
+  print(
     `iteration ${iteration}: ${(1 / model.currentResolution).toFixed(2)} A, Pmax ${model.averagePmax.toFixed(3)}, changes ${changes.orientations.toFixed(2)} deg ${changes.offsets.toFixed(2)} A, size ${report.sizes.coarse}/${report.sizes.current}, ${total.toFixed(1)} s, peak ${(runtime.memory.peak / 1e6).toFixed(0)} MB`,
   );
   if (report.failed > 0)
@@ -277,7 +295,7 @@ function tell(
     averagePmax: model.averagePmax,
     logLikelihood: model.logLikelihood,
     ...(iteration > 1 ? { changes } : {}),
-    classes: models.flatMap(({ classes }, h) =>
+    classes: (report.final === undefined ? models : models.slice(0, 1)).flatMap(({ classes }, h) =>
       classes.map((own, k) => ({
         map: relative(files.maps[h][k]),
         weight: own.weight,
@@ -293,50 +311,19 @@ function tell(
     seconds,
     peakBytes: runtime.memory.peak,
     memoryTop: curve.take(),
-    files: [files.data, files.optimiser, files.sampling, ...files.models, ...files.maps.flat()].map(relative),
+    files: [
+      files.data,
+      ...(report.final === undefined ? [files.optimiser] : []),
+      files.sampling,
+      ...files.models,
+      ...files.maps.flat(),
+    ].map(relative),
   });
-  if (report.failed > failedShare * set.count)
-    throw new UserError(
-      `${report.failed} of ${set.count} particles failed in iteration ${iteration}: look at the images (cryotile info --i STAR) and at --particle_diameter, the pixel size and the reference; ${files.optimiser} holds what was found`,
-    );
-}
-
-/** More failed particles than this share end the run. */
-const failedShare = 0.5;
-
-const nameOf = (set: ParticleSet, particle: number) => {
-  const { path, index } = set.images[particle];
-  return index === undefined ? path : `${index + 1}@${path}`;
-};
-
-function refuseBadImages(images: ImageStore, set: ParticleSet): void {
-  const bad = images.notFinite;
-  if (bad.length === 0) return;
-  const shown = bad.slice(0, 3).map((p) => nameOf(set, p));
-  throw new UserError(
-    `${bad.length} images have pixels that are not finite numbers: ${shown.join(", ")}${bad.length > 3 ? " ..." : ""}; remove their rows from the STAR file or extract them again`,
-  );
-}
-
-function pollAbort({ files: { pipelineControl } }: RefineArguments): void {
-  if (pipelineControl === undefined) return;
-  const request = join(pipelineControl, "RELION_JOB_ABORT_NOW");
-  if (!existsSync(request)) return;
-  rmSync(request, { force: true });
-  throw new AbortedError(
-    "stopped on request (RELION_JOB_ABORT_NOW); continue from the last finished iteration",
-  );
-}
-
-function mark(
-  { files: { pipelineControl } }: RefineArguments,
-  status: "SUCCESS" | "FAILURE" | "ABORTED",
-): void {
-  if (pipelineControl !== undefined) writeFileSync(join(pipelineControl, `RELION_JOB_EXIT_${status}`), "");
 }
 
 /** Temporary files of a run that was killed. */
 function removeLeftovers(folder: string, root: string): void {
   for (const name of readdirSync(folder))
-    if (name.startsWith(root) && /\.tmp-\d+$/.test(name)) rmSync(join(folder, name), { force: true });
+    if ((name.startsWith(root) || name.startsWith("report.html")) && /\.tmp-\d+$/.test(name))
+      rmSync(join(folder, name), { force: true });
 }

@@ -36,7 +36,12 @@ const numbers: readonly [label: string, option: string][] = [
 ];
 
 /** The arguments that a run of RELION must have had, from the labels of its files: those that decide on the next iterations. */
-export function argumentsOfRelion({ optimiser, refinement, sampling }: Omit<SavedRun, "command">): string[] {
+export function argumentsOfRelion({
+  optimiser,
+  refinement,
+  sampling,
+  tau2Fudge,
+}: Omit<SavedRun, "command">): string[] {
   const [model] = refinement.models;
   const { original } = refinement.sampling;
   const args = [
@@ -59,10 +64,13 @@ export function argumentsOfRelion({ optimiser, refinement, sampling }: Omit<Save
     if (optimiser.has(label) && optimiser.string(label) !== "None") add(option, optimiser.string(label));
   add("K", model.classes.length);
   add("pad", model.padding);
+  add("tau2_fudge", tau2Fudge);
   add("sym", sampling.string("rlnSymmetryGroup"));
   add("healpix_order", original.healpixOrder);
   add("offset_range", original.offsetRange / model.pixelSize);
   add("offset_step", original.offsetStep / model.pixelSize);
   add("perturb", sampling.number("rlnSamplingPerturbFactor"));
+  const tilt = sampling.has("rlnTiltAngleLimit") ? sampling.number("rlnTiltAngleLimit") : -91;
+  if (Math.abs(tilt) < 90) add("limit_tilt", tilt);
   return args;
 }

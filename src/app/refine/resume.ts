@@ -8,6 +8,7 @@ import { FormatError, UserError } from "../../errors.js";
 import { openMrc } from "../../formats/mrc/index.js";
 import { openFile } from "../../formats/node.js";
 import { readStar, type StarFile, type StarTable } from "../../formats/star/index.js";
+import { wholePart } from "./write-iteration.js";
 
 /** A run read back from the files of one of its iterations. */
 export interface SavedRun {
@@ -17,6 +18,7 @@ export interface SavedRun {
   readonly set: ParticleSet;
   readonly refinement: Refinement;
   readonly sampling: StarTable;
+  readonly tau2Fudge: number;
 }
 
 export async function readStarFile(path: string): Promise<StarFile> {
@@ -78,6 +80,7 @@ export async function readSavedRun(path: string): Promise<SavedRun> {
   const sampling = (await readStarFile(samplingFile)).get("sampling_general");
   const models = [await readModel(at("rlnModelStarFile"), optimiser)];
   if (optimiser.has("rlnModelStarFile2")) models.push(await readModel(at("rlnModelStarFile2"), optimiser));
+  const [{ tau2Fudge }] = models;
   const subsets = set.particles.has("rlnRandomSubset")
     ? set.particles.integers("rlnRandomSubset")
     : undefined;
@@ -88,6 +91,7 @@ export async function readSavedRun(path: string): Promise<SavedRun> {
     command,
     set,
     sampling,
+    tau2Fudge,
     refinement: {
       iteration: optimiser.number("rlnCurrentIteration"),
       models,
@@ -102,7 +106,7 @@ export async function readSavedRun(path: string): Promise<SavedRun> {
 function readSampling(table: StarTable): Sampling {
   const steps = (suffix: string) => ({
     healpixOrder: table.number(`rlnHealpixOrder${suffix}`),
-    psiStep: table.number(`rlnPsiStep${suffix}`),
+    psiStep: wholePart(table.number(`rlnPsiStep${suffix}`)),
     offsetRange: table.number(`rlnOffsetRange${suffix}`),
     offsetStep: table.number(`rlnOffsetStep${suffix}`),
   });
@@ -141,10 +145,13 @@ function readAutomation(
   };
 }
 
-async function readModel(
-  path: string,
-  optimiser: StarTable,
-): Promise<Model & { readonly localSigma: number }> {
+/** A model with what its file tells besides. */
+interface SavedModel extends Model {
+  readonly localSigma: number;
+  readonly tau2Fudge: number;
+}
+
+async function readModel(path: string, optimiser: StarTable): Promise<SavedModel> {
   const file = await readStarFile(path);
   const general = file.get("model_general");
   const box = general.number("rlnOriginalImageSize");
@@ -193,6 +200,7 @@ async function readModel(
     currentResolution: 1 / general.number("rlnCurrentResolution"),
     currentSize: general.number("rlnCurrentImageSize"),
     ctfCorrected: optimiser.number("rlnRefsAreCtfCorrected") === 1,
+    tau2Fudge: general.number("rlnTau2FudgeFactor"),
     localSigma: general.number("rlnOrientationalPriorMode") > 0 ? general.number("rlnSigmaPriorRotAngle") : 0,
   };
 }

@@ -161,3 +161,40 @@ export function parseWords(argv: readonly string[]): GivenValues {
   }
   return { values: Object.fromEntries(values) as unknown as OptionValues, given };
 }
+
+/** Words of the command line by option; they must have been parsed before. */
+function byOption(argv: readonly string[]): Map<string, readonly string[]> {
+  const options = new Map<string, string[]>();
+  let last: string[] = [];
+  for (const word of argv) {
+    if (word.startsWith("--")) {
+      last = [];
+      options.set(keyOf(word.slice(2).split("=")[0]), last);
+    }
+    last.push(word);
+  }
+  return options;
+}
+
+/**
+ * The arguments that a run began with, with those of its continuation in their place; without those that are of one start alone.
+ * `replaces` gives the names of options that another one stands for.
+ */
+export function mergeWords(
+  begun: readonly string[],
+  continued: readonly string[],
+  replaces: Readonly<Partial<Record<string, readonly string[]>>>,
+): string[] {
+  const merged = byOption(begun);
+  for (const name of ownFiles) merged.delete(name);
+  for (const [key, words] of byOption(continued)) {
+    const option = known.get(key);
+    if (option === undefined || option.continued === "only" || key === "o" || ownFiles.has(key)) continue;
+    for (const name of replaces[option.name] ?? []) merged.delete(keyOf(name));
+    merged.set(key, words);
+  }
+  return [...merged.values()].flat();
+}
+
+/** Of one start of a run alone. */
+const ownFiles: ReadonlySet<string> = new Set(["continue", "trace", "pipeline_control"]);

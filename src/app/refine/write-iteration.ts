@@ -1,3 +1,4 @@
+import type { FinalMaps } from "../../em/halves.js";
 import type { Model } from "../../em/model.js";
 import type { ParticleSet } from "../../em/particles.js";
 import type { Refinement } from "../../em/refinement.js";
@@ -66,7 +67,33 @@ export async function writeIteration(
   return files;
 }
 
+/** Write what a converged refinement ends with, under names without an iteration. Returns the names. */
+export async function writeFinal(
+  refinement: Refinement,
+  final: FinalMaps,
+  set: ParticleSet,
+  facts: RunFacts,
+  group: PointGroup,
+): Promise<IterationFiles> {
+  const { options, root } = facts;
+  const [model] = refinement.models;
+  const files = iterationFiles(root, undefined, false, 1);
+  const halves = final.unfiltered.map((_, h) => `${root}_half${h + 1}_class001_unfil.mrc`);
+  for (const [h, map] of final.unfiltered.entries())
+    await writeMap(halves[h], map, model.box, model.pixelSize);
+  await writeMap(files.maps[0][0], model.classes[0].map, model.box, model.pixelSize);
+  await writeTables(
+    files.models[0],
+    modelTables(model, set, options, files.maps[0], refinement.automation.localSigma),
+  );
+  await writeTables(files.sampling, samplingTables(refinement, options, group));
+  await writeTables(files.data, dataTables(refinement, set));
+  return { ...files, maps: [[files.maps[0][0]], halves] };
+}
+
 const written = (value: number) => Number(formatReal(value));
+/** In-plane steps divide the circle, which their digits alone do not tell. */
+export const wholePart = (step: number): number => 360 / Math.round(360 / step);
 const writtenAll = (values: Float64Array) => values.map(written);
 
 /**
@@ -96,12 +123,12 @@ export function asWritten(refinement: Refinement): Refinement {
     },
     sampling: {
       ...sampling,
-      psiStep: written(sampling.psiStep),
+      psiStep: wholePart(sampling.psiStep),
       offsetRange: written(sampling.offsetRange),
       offsetStep: written(sampling.offsetStep),
       original: {
         ...sampling.original,
-        psiStep: written(sampling.original.psiStep),
+        psiStep: wholePart(sampling.original.psiStep),
         offsetRange: written(sampling.original.offsetRange),
         offsetStep: written(sampling.original.offsetStep),
       },

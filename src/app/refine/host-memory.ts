@@ -1,0 +1,28 @@
+import { freemem } from "node:os";
+import type { ParticleSet } from "../../em/particles.js";
+import type { RefineArguments } from "./arguments.js";
+import { imagesInFlight } from "./image-store.js";
+
+/** Particles of a batch where memory allows. */
+const mostParticles = 256;
+/** Share of the host's memory for images on their way to the device. */
+const shareOfBatches = 0.25;
+
+/** Host memory for particles: what `--host-memory` gives, or what is free. */
+export function hostBytes({ hostMemory }: Pick<RefineArguments, "hostMemory">): number {
+  return hostMemory ?? Math.min(freemem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+}
+
+/**
+ * Most particles of a batch. Only `--host-memory` limits it and not what happens to be free, so that a run has the same batches when it is
+ * started again.
+ */
+export function largestBatchOf(
+  { hostMemory, batch }: Pick<RefineArguments, "hostMemory" | "batch">,
+  { count, box }: ParticleSet,
+): number {
+  const most = Math.min(batch ?? mostParticles, count);
+  if (hostMemory === undefined) return most;
+  const each = imagesInFlight * 4 * box ** 2;
+  return Math.max(1, Math.min(most, Math.floor((shareOfBatches * hostMemory) / each)));
+}
