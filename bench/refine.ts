@@ -3,9 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } fr
 import { tmpdir } from "node:os";
 import { basename, delimiter, join, resolve } from "node:path";
 import type { JobEvent } from "../src/app/job/events.js";
+import { readStarFile } from "../src/app/refine/resume.js";
 import { phases } from "../src/em/phase-clock.js";
-import { openFile } from "../src/formats/node.js";
-import { readStar } from "../src/formats/star/index.js";
 import { pointGroup } from "../src/geometry/symmetry.js";
 import { openWebGpu } from "../src/runtime/webgpu/index.js";
 import { loadShaderFile, requestNodeAdapter } from "../src/runtime/webgpu/node.js";
@@ -86,7 +85,7 @@ export async function benchRefine({
         pointGroup("C1"),
       ),
     });
-    const star = await readStar(await openFile(join(set, "particles.star")));
+    const star = await readStarFile(join(set, "particles.star"));
     const particles = star.get("particles").rowCount;
     const shape = `${particles} x ${star.get("optics").number("rlnImageSize")}`;
 

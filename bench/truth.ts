@@ -1,6 +1,5 @@
-import { openMrc } from "../src/formats/mrc/index.js";
-import { openFile } from "../src/formats/node.js";
-import { parseImageName, readStar } from "../src/formats/star/index.js";
+import { readCube, readStarFile } from "../src/app/refine/resume.js";
+import { parseImageName } from "../src/formats/star/index.js";
 import { eulerToMatrix, type Matrix3, multiply, transpose } from "../src/geometry/euler.js";
 import { realFft } from "../src/geometry/fft.js";
 import { fourierShellCorrelation } from "../src/geometry/fourier.js";
@@ -18,20 +17,10 @@ export interface MapScore {
   readonly mean: number;
 }
 
-async function readVolume(path: string) {
-  const mrc = await openMrc(await openFile(path));
-  try {
-    const [pixelSize] = mrc.pixelSize ?? [1];
-    return { map: await mrc.readVolume(), box: mrc.width, pixelSize };
-  } finally {
-    await mrc.close();
-  }
-}
-
 /** FSC of a map with the true one inside a sphere of `radius` Angstrom with an edge of 10. */
 export async function scoreMap(truth: string, found: string, radius: number): Promise<MapScore> {
-  const [one, two] = await Promise.all([truth, found].map(readVolume));
-  const { box, pixelSize } = one;
+  const [one, two] = await Promise.all([truth, found].map(readCube));
+  const { box, pixelSize = 1 } = one;
   const shape = [box, box, box];
   const mask = sphericalMask(shape, radius / pixelSize, 10 / pixelSize);
   const [a, b] = [one, two].map(({ map }) =>
@@ -61,7 +50,7 @@ export interface PoseScore {
 }
 
 async function readPoses(path: string): Promise<Map<string, Matrix3>> {
-  const table = (await readStar(await openFile(path))).get("particles");
+  const table = (await readStarFile(path)).get("particles");
   const [rot, tilt, psi] = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"].map((label) =>
     table.numbers(label),
   );

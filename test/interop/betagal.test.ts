@@ -6,9 +6,10 @@ import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { scoreMap, scorePoses } from "../../bench/truth.js";
+import { readStarFile } from "../../src/app/refine/resume.js";
 import { createMrc, openMrc } from "../../src/formats/mrc/index.js";
 import { createFile, openFile } from "../../src/formats/node.js";
-import { parseImageName, readStar, type StarFile, writeStar } from "../../src/formats/star/index.js";
+import { parseImageName, type StarFile, writeStar } from "../../src/formats/star/index.js";
 import { inverseRealFft, realFft } from "../../src/geometry/fft.js";
 import { lowPass } from "../../src/geometry/fourier.js";
 import { pointGroup } from "../../src/geometry/symmetry.js";
@@ -119,7 +120,7 @@ describeShared("beta-galactosidase, 671 particles of EMPIAR-10204 from a start a
 
     describeRelion("beside relion_refine", () => {
       it("map and poses are no worse", { timeout: 600_000 }, async () => {
-        await convertStacks(set, await readStar(await openFile(particles)));
+        await convertStacks(set, await readStarFile(particles));
         copyFileSync(particles, at("float32/particles.star"));
         copyFileSync(at("ref.mrc"), at("float32/ref.mrc"));
         await mkdir(at("float32/relion"));
@@ -139,9 +140,9 @@ describeShared("beta-galactosidase, 671 particles of EMPIAR-10204 from a start a
     });
 
     it("wrong CTF fits are told and give a visibly worse map", { timeout: 600_000 }, async () => {
-      const good = await readStar(await openFile(particles));
+      const good = await readStarFile(particles);
       const names = new Set(good.get("particles").strings("rlnImageName"));
-      const wrong = await readStar(await openFile(join(set, "particles_original_wrong_ctf.star")));
+      const wrong = await readStarFile(join(set, "particles_original_wrong_ctf.star"));
       // The same particles; the file also lists those of stacks that are not there.
       expect(stacksOf(wrong).some((path) => !existsSync(join(set, path)))).toBe(true);
       const table = wrong.get("particles");
