@@ -1,11 +1,23 @@
+import { parseArgs } from "node:util";
 import { benchCoarse } from "./coarse.js";
 import { benchContract } from "./contract.js";
 import { benchMemory } from "./memory.js";
 import { benchMrc } from "./mrc.js";
 import { formatTable, record, root, save } from "./record.js";
+import { benchRefine } from "./refine.js";
 import { updateBenchmarks } from "./report.js";
 import { benchSimulate } from "./simulate.js";
 import { benchStar } from "./star.js";
+
+const { positionals: asked, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    set: { type: "string" },
+    iterations: { type: "string" },
+    "relion-iterations": { type: "string" },
+  },
+});
+const { set, iterations, "relion-iterations": relionIterations } = values;
 
 const benchmarks = {
   star: benchStar,
@@ -14,9 +26,14 @@ const benchmarks = {
   memory: benchMemory,
   contract: benchContract,
   coarse: benchCoarse,
+  refine: () =>
+    benchRefine({
+      ...(set === undefined ? {} : { set }),
+      ...(iterations === undefined ? {} : { iterations: Number(iterations) }),
+      ...(relionIterations === undefined ? {} : { relionIterations: Number(relionIterations) }),
+    }),
 };
 
-const asked = process.argv.slice(2);
 const names = asked.length === 0 ? Object.keys(benchmarks) : asked;
 for (const name of names) {
   if (!(name in benchmarks)) {
@@ -25,7 +42,8 @@ for (const name of names) {
   }
 }
 for (const name of names) {
-  const result = await record(name, benchmarks[name as keyof typeof benchmarks]);
+  const options = name === "refine" ? process.argv.slice(2).filter((word) => word !== name) : [];
+  const result = await record(name, benchmarks[name as keyof typeof benchmarks], options);
   console.log(`${name} (${result.seconds.toFixed(1)} s)\n${formatTable(result)}\nrecord: ${save(result)}`);
 }
 updateBenchmarks(root);

@@ -59,6 +59,7 @@ export function meetsGoal(row: BenchRow): boolean | undefined {
 export async function record(
   benchmark: string,
   run: () => Promise<BenchRow[] | BenchResult>,
+  options: readonly string[] = [],
 ): Promise<BenchRecord> {
   const started = performance.now();
   const result = await run();
@@ -69,7 +70,7 @@ export async function record(
     benchmark,
     ...(label === undefined ? {} : { label }),
     date: new Date().toISOString().slice(0, 10),
-    command: `npm run bench -- ${benchmark}`,
+    command: ["npm run bench --", benchmark, ...options].join(" "),
     commit: commit(),
     device: {
       cpu: cpus()[0]?.model ?? "unknown",

@@ -1,5 +1,6 @@
-// Makes a fresh clone ready: npm packages (when the lock file changed) and, with --peers, the programs that the tests
-// compare with (RELION, Chromium). Uses nothing but Node itself. Quick when there is nothing to do.
+// Makes a fresh clone ready: npm packages (when the lock file changed); with --vulkan, a software driver for WebGPU where there is no
+// graphics card; with --peers, that and the programs that the tests compare with (RELION, Chromium). Uses nothing but Node itself. Quick when
+// there is nothing to do.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -51,8 +52,8 @@ function installPackages() {
   writeFileSync(stamp, wanted);
 }
 
-function installPeers() {
-  const missing = peers.filter((peer) => !peer.present());
+function installPeers(wanted, without) {
+  const missing = wanted.filter((peer) => !peer.present());
   if (missing.length === 0) return;
   const command = `apt-get install -y --no-install-recommends ${missing.map((peer) => peer.package).join(" ")}`;
   const names = missing.map((peer) => peer.name).join(" and ");
@@ -63,7 +64,7 @@ function installPeers() {
     const [program, ...args] = command.split(" ");
     if (run("apt-get", ["update", "-q"], env) && run(program, ["-q", ...args], env)) return;
   }
-  const notice = `${names} not installed: tests that compare with them are skipped. To run them: sudo ${command}`;
+  const notice = `${names} not installed: ${without}. To install: sudo ${command}`;
   if (process.env.CI) fail(notice);
   console.log(`setup: ${notice}`);
 }
@@ -71,10 +72,15 @@ function installPeers() {
 const [major] = process.versions.node.split(".").map(Number);
 if (major < 20) fail(`Node ${process.versions.node} found, 20 or newer needed (https://nodejs.org)`);
 installPackages();
-if (process.argv.includes("--peers")) {
-  installPeers();
-  if (!hasGraphicsCard() && !installSoftwareVulkan())
-    console.log(
-      "setup: no graphics card and no software Vulkan driver that WebGPU accepts: its tests may be skipped",
-    );
-}
+const asked = (option) => process.argv.includes(option);
+const software = !hasGraphicsCard();
+if (asked("--peers")) installPeers(peers, "tests that compare with them are skipped");
+else if (asked("--vulkan") && software)
+  installPeers(
+    peers.filter((peer) => peer.name === "Vulkan"),
+    "WebGPU cannot run here",
+  );
+if ((asked("--peers") || asked("--vulkan")) && software && !installSoftwareVulkan())
+  console.log(
+    "setup: no graphics card and no software Vulkan driver that WebGPU accepts: what needs WebGPU is left out",
+  );
