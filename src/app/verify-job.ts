@@ -150,7 +150,17 @@ async function readJob(words: readonly string[], most: number): Promise<Job> {
   const count = Math.min(most, all.count);
   const rows = Array.from({ length: count }, (_, i) => Math.floor((i * all.count) / count));
   const set = particleSet(new StarFile(files.i, [all.optics, all.particles.selectRows(rows)]));
-  return { set, maps, options, images: new ImageStore(set, files.i, Number.POSITIVE_INFINITY) };
+  return {
+    set,
+    maps,
+    options,
+    images: new ImageStore(
+      set,
+      files.i,
+      Number.POSITIVE_INFINITY,
+      options.particleDiameter / (2 * set.pixelSize),
+    ),
+  };
 }
 
 /** Particles of a batch of the reference. */

@@ -59,7 +59,7 @@ export async function refineBoth(folder: string, name: string, words: string): P
 }
 
 async function refineHere(words: readonly string[]): Promise<Refinement[]> {
-  const args = parseRefineArguments([...words, "--o", "none", "--relion-offset-prior"]);
+  const args = parseRefineArguments([...words, "--o", "none", "--relion-quirks"]);
   const { files } = args;
   if (files.continueFrom !== undefined) throw new Error("a new run is expected");
   const set = await readParticleSet(files.i);
@@ -70,7 +70,7 @@ async function refineHere(words: readonly string[]): Promise<Refinement[]> {
     runtime,
     set,
     options,
-    images: new ImageStore(set, files.i, 2 ** 28),
+    images: new ImageStore(set, files.i, 2 ** 28, options.particleDiameter / (2 * set.pixelSize)),
     group: pointGroup(options.sym, { relionUnit: true }),
     references: maps.length,
   };
