@@ -152,8 +152,8 @@ describeShared("beta-galactosidase, 671 particles of EMPIAR-10204 from a start a
       const sink = await createFile(at("wrong.star"));
       await writeStar({ blocks: [wrong.get("optics"), table.selectRows(rows)] }, sink);
       await sink.commit();
-      expect(await refine("wrong.star", 3, "wrong")).toContain("warning: implausible defocus");
-      const [right, worse] = [await score("ours", 3), await score("wrong", 3)];
+      expect(await refine("wrong.star", 2, "wrong")).toContain("warning: implausible defocus");
+      const [right, worse] = [await score("ours", 2), await score("wrong", 2)];
       expect(worse.map.low).toBeGreaterThan(right.map.low + 5);
       expect(worse.map.mean).toBeLessThan(right.map.mean - 0.05);
     });
