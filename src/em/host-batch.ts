@@ -234,7 +234,7 @@ function translationPriors(
     const [oldX, oldY] = [shifts[2 * i], shifts[2 * i + 1]];
     const [priorX, priorY] = [set.priorX[particle], set.priorY[particle]];
     for (let t = 0; t < x.length; t++) {
-      const d2 = options.relionOffsetPrior
+      const d2 = options.relionQuirks
         ? ((oldX + x[t] - priorX) ** 2 + (oldY + y[t] - priorY) ** 2) * unit * unit
         : (oldX * unit + x[t] - priorX) ** 2 + (oldY * unit + y[t] - priorY) ** 2;
       row[t] = variance < 1e-4 ? (d2 === 0 ? 0 : logZero) : -d2 / (2 * variance);

@@ -67,8 +67,8 @@ export interface RefineOptions {
   readonly autoIterMax: number;
   readonly forceConverge: boolean;
   readonly randomSeed: number;
-  /** Add pixels and Angstrom in the squared offset of the translation prior, as RELION 3.1 to 5 do. */
-  readonly relionOffsetPrior: boolean;
+  /** For comparisons: add pixels and Angstrom in the translation prior, divide the mean image of all particles by twice a half set. */
+  readonly relionQuirks: boolean;
   readonly gsd: CoarseStrategy;
 }
 

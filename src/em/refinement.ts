@@ -188,7 +188,7 @@ async function initialNoise(context: RefineContext, half: Uint8Array | undefined
       (_, h) => (set.count / (sets * membersOf(set, half, h).length)) ** 2,
     );
     const spectra = await noise.finish((group) =>
-      options.relionOffsetPrior ? share[Math.floor(group / groups)] : 1,
+      options.relionQuirks ? share[Math.floor(group / groups)] : 1,
     );
     return Array.from({ length: sets }, (_, h) => spectra.slice(h * groups, (h + 1) * groups));
   } finally {

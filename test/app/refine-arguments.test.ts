@@ -131,7 +131,7 @@ describe("a new run", () => {
 
   test("our own options", () => {
     expect(
-      refined("--memory 80GB --batch 64 --trace t.json --gsd tiled --software --relion-offset-prior"),
+      refined("--memory 80GB --batch 64 --trace t.json --gsd tiled --software --relion-quirks"),
     ).toMatchObject({
       memory: 8e10,
       batch: 64,
@@ -139,10 +139,10 @@ describe("a new run", () => {
       software: true,
       runtime: "auto",
       precision: "auto",
-      options: { gsd: "tiled", relionOffsetPrior: true },
+      options: { gsd: "tiled", relionQuirks: true },
     });
     expect(refined("")).toMatchObject({
-      options: { gsd: "gemm", relionOffsetPrior: false },
+      options: { gsd: "gemm", relionQuirks: false },
       checkNorm: true,
     });
     expect(refined("--dont_check_norm").checkNorm).toBe(false);

@@ -89,7 +89,7 @@ describeRelion("a run of RELION", () => {
     await runTool("relion_refine", [...plain, "--iter", "1", "--o", "relion/run"], { cwd: folder });
     const from = ["--continue", "relion/run_it001_optimiser.star", "--iter", "2", "--skip_gridding"];
     await runTool("relion_refine", [...from, "--o", "relion/run"], { cwd: folder });
-    refined(folder, ...from, "--o", "ours/run", "--relion-offset-prior", ...runtimeOptions.reference);
+    refined(folder, ...from, "--o", "ours/run", "--relion-quirks", ...runtimeOptions.reference);
     const [theirs, ours] = ["relion/run_it002", "ours/run_it002"];
     for (const label of ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi", "rlnOriginXAngst", "rlnOriginYAngst"])
       expect(
@@ -111,7 +111,7 @@ describeRelion("a run of RELION", () => {
   });
 
   test("RELION reads our files and goes on with them", async () => {
-    const options = [...plain, "--relion-offset-prior", ...runtimeOptions.reference];
+    const options = [...plain, "--relion-quirks", ...runtimeOptions.reference];
     refined(folder, ...options, "--iter", "2", "--o", "read/run");
     await runTool("relion_star_printtable", ["read/run_it001_data.star", "data_particles"], { cwd: folder });
     mkdirSync(join(folder, "there"));

@@ -1,8 +1,14 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { expect, test } from "vitest";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { type JobAgreement, verifyJob } from "../../src/app/verify-job.js";
+import type { Runtime } from "../../src/runtime/contract.js";
+import { openReference } from "../../src/runtime/reference/index.js";
 import { webGpuTolerances } from "../../src/runtime/tolerances.js";
 import type { Agreement } from "../../src/runtime/verify/index.js";
 import { runCli } from "../support/cli.js";
+import { tinyFile } from "../support/golden.js";
 import { describeWebGpu } from "../support/webgpu.js";
 
 describeWebGpu("cryotile verify and inspect", () => {
@@ -36,6 +42,32 @@ describeWebGpu("cryotile verify and inspect", () => {
     }
   });
 
+  test("verify --job compares an iteration by correlation and by likelihood with every strategy", () => {
+    const words = ["--software", "--seed", "11", "--particles", "10", "--perturb", "0.5"];
+    const { status, stdout } = runCli(tmpdir(), "verify", "--job", "--json", ...words);
+    expect(status).toBe(0);
+    const { rows } = JSON.parse(stdout) as { rows: JobAgreement[] };
+    expect(rows.map(({ scores, strategy }) => `${scores} ${strategy}`)).toEqual([
+      "correlation all",
+      "likelihood direct",
+      "likelihood tiled",
+      "likelihood gemm",
+    ]);
+    for (const { ok, particles, wrongPoses, fsc } of rows) {
+      expect({ ok, particles, wrongPoses }).toEqual({ ok: true, particles: 10, wrongPoses: 0 });
+      expect(fsc).toBeGreaterThan(0.9999);
+    }
+  });
+
+  test("options of refine need --job, and unknown ones are refused with it", () => {
+    const without = runCli(tmpdir(), "verify", "--healpix_order", "1");
+    expect(without.status).toBe(1);
+    expect(without.stderr).toContain("with --job those of refine are");
+    const unknown = runCli(tmpdir(), "verify", "--job", "--software", "--healpix_oder", "1");
+    expect(unknown.status).toBe(1);
+    expect(unknown.stderr).toContain("did you mean --healpix_order?");
+  });
+
   test("a seed that is no number is refused", () => {
     const { status, stderr } = runCli(tmpdir(), "verify", "--seed", "x");
     expect(status).toBe(1);
@@ -57,5 +89,52 @@ describeWebGpu("cryotile verify and inspect", () => {
     const missing = runCli(tmpdir(), "inspect");
     expect(missing.status).toBe(0);
     expect(missing.stdout).toContain("maxComputeWorkgroupStorageSize");
+  });
+});
+
+/** A runtime whose fine scores are off: by a share of themselves, or by a fixed size in turns. */
+function tampered(share: number, size: number): Runtime {
+  const runtime = openReference();
+  return {
+    ...runtime,
+    async diff2Fine(a) {
+      await runtime.diff2Fine(a);
+      const scores = Float64Array.from(await runtime.download(a.samples.values));
+      runtime.upload(
+        a.samples.values,
+        scores.map((score, at) => score * (1 + share) + (at % 2 === 0 ? size : -size)),
+      );
+    },
+  };
+}
+
+describe("the verdict of verify --job", () => {
+  const job = async (runtime: Runtime) => {
+    const folder = mkdtempSync(join(tmpdir(), "cryotile-job-"));
+    for (const name of ["ref.mrc", "parts.star"]) writeFileSync(join(folder, name), tinyFile(name));
+    writeFileSync(join(folder, "noisy.mrcs"), tinyFile("noisy.mrcs.gz"));
+    const search =
+      "--ini_high 20 --particle_diameter 90 --healpix_order 0 --offset_range 2 --zero_mask --ctf --pad 1 --skip_gridding";
+    const words = ["--i", join(folder, "parts.star"), "--ref", join(folder, "ref.mrc"), ...search.split(" ")];
+    try {
+      return await verifyJob(runtime, { words, seed: 1, particles: 9, report() {} });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+      await runtime.close();
+    }
+  };
+  const verdicts = (rows: JobAgreement[]) => [...new Set(rows.slice(1).map(({ ok }) => ok))];
+
+  test("stands where scores are off by less than float32 costs", async () => {
+    expect(verdicts(await job(tampered(0, 1e-5)))).toEqual([true]);
+  });
+
+  test("falls where they are wrong", async () => {
+    expect(verdicts(await job(tampered(0.02, 0)))).toEqual([false]);
+  });
+
+  test("refuses searches that it cannot compare", async () => {
+    const words = ["--i", "x.star", "--ref", "y.mrc", "--continue", "z.star"];
+    await expect(verifyJob(openReference(), { words, seed: 1, particles: 1, report() {} })).rejects.toThrow();
   });
 });

@@ -60,7 +60,7 @@ export const tinyOptions: RefineOptions = {
   autoIterMax: 999,
   forceConverge: false,
   randomSeed: 5,
-  relionOffsetPrior: true,
+  relionQuirks: true,
   gsd: "gemm",
 };
 

@@ -8,8 +8,22 @@ import { webGpuTolerances } from "../../runtime/tolerances.js";
 import { type Agreement, compareCase, contractCases } from "../../runtime/verify/index.js";
 import { openWebGpu } from "../../runtime/webgpu/index.js";
 import { loadShaderFile, requestNodeAdapter } from "../../runtime/webgpu/node.js";
+import { defaultMemory } from "../refine/device.js";
+import { type JobAgreement, verifyJob } from "../verify-job.js";
+
+/** Particles of `--job` where --particles says nothing. */
+const jobParticles = 24;
+
+const positive = (name: string) =>
+  v.pipe(
+    v.string(),
+    v.regex(/^[1-9]\d*$/, `${name}: a whole number above 0 is expected`),
+    v.transform(Number),
+  );
 
 const optionsSchema = v.object({
+  job: v.optional(v.boolean(), false),
+  particles: v.optional(positive("--particles")),
   seed: v.optional(
     v.pipe(
       v.string(),
@@ -51,25 +65,86 @@ function formatTable(rows: readonly Agreement[]): string {
   return table.toString();
 }
 
+function formatJob(rows: readonly JobAgreement[]): string {
+  const table = new Table({
+    head: ["scores", "strategy", "poses", "significant", "Pmax or cc", "sigma2", "FSC", "ok"],
+    style: { head: [], border: [] },
+  });
+  const decisions = (particles: number, other: number, wrong: number) =>
+    other === 0 ? `${particles} equal` : `${other} differ, ${other - wrong} tied`;
+  for (const row of rows)
+    table.push([
+      row.scores,
+      row.strategy,
+      decisions(row.particles, row.otherPoses, row.wrongPoses),
+      decisions(row.particles, row.otherCounts, row.wrongCounts),
+      row.best.toExponential(1),
+      row.sigma2.toExponential(1),
+      `1 - ${(1 - row.fsc).toExponential(1)}`,
+      row.ok ? "yes" : "NO",
+    ]);
+  return table.toString();
+}
+
+/** A whole iteration instead of single operations. */
+async function runJob(
+  gpu: Runtime,
+  words: readonly string[],
+  { json, seed, particles }: { json: boolean; seed: number; particles: number },
+): Promise<void> {
+  const report = (line: string) => {
+    if (!json) console.log(line);
+  };
+  const rows = await verifyJob(gpu, { words, seed, particles, report });
+  const agree = rows.filter(({ ok }) => ok).length;
+  if (json) console.log(JSON.stringify({ device: gpu.capabilities.device, seed, rows }, null, 2));
+  else console.log(`${formatJob(rows)}\n${agree} of ${rows.length} iterations agree with the reference`);
+  if (agree < rows.length) process.exitCode = 1;
+}
+
 /** `cryotile verify`: every operation of the WebGPU runtime against the float64 reference, on random inputs. Exit code 1 where one fails. */
 export function verifyCommand(): Command {
   return new Command("verify")
     .description("compare every operation of this machine's WebGPU runtime with the float64 reference")
+    .option(
+      "--job",
+      "compare a whole iteration instead, with every strategy; options of `cryotile refine` (--i, --ref, ...) choose the job, without --i a set is simulated",
+    )
+    .option(
+      "--particles <n>",
+      `with --job: particles to take, spread over the set (default: ${jobParticles})`,
+    )
     .option("--json", "print rows of operation, variant, runtime, error, tolerance, ok")
     .option("--seed <n>", "seed of the random inputs (default: a new one each time)")
     .option("--software", "allow an adapter that runs on the processor")
     .option("--default-limits", "use no more than every WebGPU device has (128 MiB bindings)")
-    .action(async (raw: unknown) => {
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(async (raw: unknown, command: Command) => {
       const parsed = v.safeParse(optionsSchema, raw);
       if (!parsed.success) throw new UserError(parsed.issues[0].message);
-      const { json, software, defaultLimits, seed = Date.now() % 2 ** 31 } = parsed.output;
+      const { job, json, software, defaultLimits, seed = Date.now() % 2 ** 31 } = parsed.output;
+      const { particles = jobParticles } = parsed.output;
+      if (!job && command.args.length > 0)
+        throw new UserError(
+          `verify: ${command.args[0]} is not an option of it; with --job those of refine are`,
+        );
       const adapter = await requestNodeAdapter(software);
       const reference = openReference();
       const gpu: Runtime = await openWebGpu(adapter, {
         loadShader: loadShaderFile,
-        bytes: 2 ** 28,
+        bytes: job ? defaultMemory : 2 ** 28,
         limits: defaultLimits ? "default" : "adapter",
       });
+      if (job) {
+        try {
+          if (!json) console.log(`${gpu.capabilities.device}, seed ${seed}`);
+          await runJob(gpu, command.args, { json, seed, particles });
+        } finally {
+          await gpu.close();
+        }
+        return;
+      }
       const rows: Agreement[] = [];
       try {
         if (!json) console.log(`${gpu.capabilities.device}, seed ${seed}`);

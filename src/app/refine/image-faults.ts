@@ -1,4 +1,5 @@
 import type { ParticleSet } from "../../em/particles.js";
+import type { Refinement } from "../../em/refinement.js";
 import { UserError } from "../../errors.js";
 import { formatImageName } from "../../formats/star/index.js";
 import type { IterationFiles } from "./file-names.js";
@@ -10,6 +11,20 @@ const shown = 3;
 function listed(particles: readonly number[], set: ParticleSet): string {
   const names = particles.slice(0, shown).map((p) => formatImageName(set.images[p]));
   return `${names.join(", ")}${particles.length > shown ? " ..." : ""}`;
+}
+
+/** An image with so much more noise than the usual one rules the noise spectra and the map. */
+const wildNoise = 30;
+
+/** @throws UserError where images have far more noise than others. */
+export function refuseWildImages({ deviation }: ImageStore, set: ParticleSet): void {
+  const sorted = deviation.filter((value) => value > 0).sort();
+  const usual = sorted[sorted.length >> 1];
+  const wild = [...deviation.keys()].filter((p) => deviation[p] > wildNoise * usual);
+  if (wild.length > 0)
+    throw new UserError(
+      `${wild.length} of ${set.count} images have more than ${wildNoise} times the noise of the others: ${listed(wild, set)}; normalise them (relion_preprocess --norm), remove their rows from the STAR file, or take them as they are with --dont_check_norm`,
+    );
 }
 
 /** @throws UserError where images hold values that are no numbers. */
@@ -36,6 +51,20 @@ export function imageWarnings(
       `${notNormalised.length} of ${set.count} images have a background that is not normalised to mean 0 and standard deviation 1: ${listed(notNormalised, set)}; normalise them (relion_preprocess --norm), check --particle_diameter, or say --dont_check_norm`,
     );
   return warnings;
+}
+
+/** @throws UserError where a state holds values that are no numbers, which no file should hold. */
+export function refuseBrokenState({ models, iteration }: Refinement): void {
+  const broken = models.flatMap((model) => [
+    ...(model.noise.some((spectrum) => !spectrum.every(Number.isFinite)) ? ["noise spectra"] : []),
+    ...(model.classes.some(({ map }) => !map.every(Number.isFinite)) ? ["maps"] : []),
+    ...(Number.isFinite(model.averageNorm) ? [] : ["norm corrections"]),
+    ...(Number.isFinite(model.sigmaOffset) ? [] : ["spread of the origins"]),
+  ]);
+  if (broken.length > 0)
+    throw new UserError(
+      `iteration ${iteration}: the ${[...new Set(broken)].join(" and ")} are not finite numbers and were not written; look for images that are far from normalised (cryotile info), and check --particle_diameter and the pixel size`,
+    );
 }
 
 /** More failed particles than this share end the run. */

@@ -27,6 +27,8 @@ export class ImageStore implements ImageSource {
   readonly notFinite: number[] = [];
   readonly constant: number[] = [];
   readonly notNormalised: number[] = [];
+  /** Standard deviation of the background of each image; 0 where there is none, or it was not read. */
+  readonly deviation: Float64Array;
   private readonly background: Uint32Array;
 
   /**
@@ -41,6 +43,7 @@ export class ImageStore implements ImageSource {
   ) {
     const folder = dirname(starFile);
     this.background = outside(set.box, radius);
+    this.deviation = new Float64Array(set.count);
     const located = new Map<string, string>();
     this.names = set.images.map((name) => {
       let path = located.get(name.path);
@@ -108,7 +111,10 @@ export class ImageStore implements ImageSource {
     }
     if (!finite) this.notFinite.push(particle);
     else if (constant) this.constant.push(particle);
-    else if (!isNormalised(image, this.background)) this.notNormalised.push(particle);
+    if (!finite || constant || this.background.length < 2) return;
+    const [mean, deviation] = moments(image, this.background);
+    this.deviation[particle] = deviation;
+    if (!isNormalised(mean, deviation)) this.notNormalised.push(particle);
   }
 }
 
@@ -121,17 +127,19 @@ function outside(box: number, radius: number): Uint32Array {
   return Uint32Array.from(pixels);
 }
 
-/** Background with a mean within half a standard deviation of 0, which is within a factor of 2 of 1: RELION's test. */
-function isNormalised(image: Float32Array, background: Uint32Array): boolean {
-  if (background.length < 2) return true;
+/** Mean and standard deviation of some pixels. */
+function moments(image: Float32Array, pixels: Uint32Array): [number, number] {
   let sum = 0;
-  for (const at of background) sum += image[at];
-  const mean = sum / background.length;
+  for (const at of pixels) sum += image[at];
+  const mean = sum / pixels.length;
   let squares = 0;
-  for (const at of background) squares += (image[at] - mean) ** 2;
-  const deviation = Math.sqrt(squares / (background.length - 1));
-  return Math.abs(mean) <= 0.5 * deviation && deviation >= 0.5 && deviation <= 2;
+  for (const at of pixels) squares += (image[at] - mean) ** 2;
+  return [mean, Math.sqrt(squares / (pixels.length - 1))];
 }
+
+/** RELION's test of a background that should have mean 0 and standard deviation 1. */
+const isNormalised = (mean: number, deviation: number): boolean =>
+  Math.abs(mean) <= 0.5 * deviation && deviation >= 0.5 && deviation <= 2;
 
 function refuseMissing(paths: readonly string[], starFile: string): void {
   const missing = paths.filter((path) => !existsSync(splitKindSuffix(path).path));

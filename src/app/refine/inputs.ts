@@ -4,6 +4,8 @@ import { UserError } from "../../errors.js";
 import { openMrc, splitKindSuffix } from "../../formats/mrc/index.js";
 import { openFile } from "../../formats/node.js";
 import { hasOpticsGroups, parseImageName, upgradeParticles } from "../../formats/star/index.js";
+import { angularStep } from "../../geometry/sampling.js";
+import { pointGroup } from "../../geometry/symmetry.js";
 import type { GivenOptions, RefineArguments, RefineFiles } from "./arguments.js";
 import { readCube, readStarFile } from "./resume.js";
 
@@ -64,12 +66,35 @@ export async function readReferences(
   return maps;
 }
 
+/** Bytes of the orientations of a search that tables on the host may take, and translations of a search. */
+const mostOrientationBytes = 2 ** 33;
+const mostTranslations = 1e5;
+
+/** @throws UserError for a search that no memory holds, before its tables are made. */
+function checkSearch(options: GivenOptions): void {
+  const { healpixOrder, oversampling, psiStep, offsetRange, offsetStep } = options;
+  const { sigmaRot = 0, sigmaTilt = 0, sigmaPsi = 0 } = options;
+  const translations = Math.PI * (offsetRange / offsetStep) ** 2;
+  if (translations > mostTranslations)
+    throw new UserError(
+      `--offset_range ${offsetRange} in steps of ${offsetStep}: ${translations.toFixed(0)} translations, at most ${mostTranslations} can be searched; use a smaller range or a larger --offset_step`,
+    );
+  const directions = (12 * 4 ** healpixOrder) / pointGroup(options.sym).operators.length;
+  const orientations = (directions * 360) / (psiStep ?? angularStep(healpixOrder));
+  const bytes = 72 * orientations * 8 ** oversampling;
+  if (sigmaRot + sigmaTilt + sigmaPsi === 0 && bytes > mostOrientationBytes)
+    throw new UserError(
+      `--healpix_order ${healpixOrder} with --oversampling ${oversampling}: ${orientations.toFixed(0)} orientations are too many for a search of all of them; use a lower --healpix_order, or search locally with --sigma_ang`,
+    );
+}
+
 /** Options with what comes from files and from the particles' size. */
 export async function completeOptions(
   given: GivenOptions,
   files: Pick<RefineFiles, "solventMask" | "solventMask2">,
   { box, pixelSize }: ParticleSet,
 ): Promise<RefineOptions> {
+  checkSearch(given);
   const mask = async (path: string | undefined) => {
     if (path === undefined || path === "None") return undefined;
     const { map, box: side } = await readCube(path);

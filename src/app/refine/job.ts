@@ -16,7 +16,13 @@ import { withRemedy } from "./device-faults.js";
 import { EventLog, MemoryCurve } from "./event-log.js";
 import type { IterationFiles } from "./file-names.js";
 import { hostBytes, largestBatchOf } from "./host-memory.js";
-import { imageWarnings, refuseBadImages, refuseFailures } from "./image-faults.js";
+import {
+  imageWarnings,
+  refuseBadImages,
+  refuseBrokenState,
+  refuseFailures,
+  refuseWildImages,
+} from "./image-faults.js";
 import { ImageStore } from "./image-store.js";
 import { particleWarnings } from "./inputs.js";
 import { AbortedError, Pipeline } from "./pipeline.js";
@@ -172,6 +178,8 @@ async function iterate(
     log.add({ kind: "phase", iteration: 0, phase: "noise spectra" });
     const half = options.autoRefine ? halfSets(set, options.randomSeed) : undefined;
     state = asWritten(await looked(startRefinement(context, start.maps, half)));
+    if (args.checkNorm) refuseWildImages(images, set);
+    refuseBrokenState(state);
     for (const message of imageWarnings(images, set, args.checkNorm)) warn(message);
     saved = (await writeIteration(state, set, facts, group)).optimiser;
   } else state = start.refinement;
@@ -220,6 +228,7 @@ async function iterate(
       },
     });
     const { refinement, report: told } = await looked(work).finally(() => progress?.stop());
+    refuseBrokenState(refinement);
     state = asWritten(refinement);
     const files =
       told.final === undefined

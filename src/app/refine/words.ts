@@ -197,4 +197,4 @@ export function mergeWords(
 }
 
 /** Of one start of a run alone. */
-const ownFiles: ReadonlySet<string> = new Set(["continue", "trace", "pipeline_control"]);
+const ownFiles: ReadonlySet<string> = new Set(["continue", "trace", "pipeline_control", "verb"]);

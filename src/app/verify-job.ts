@@ -1,0 +1,272 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { largestBatch } from "../em/memory.js";
+import type { RefineOptions } from "../em/options.js";
+import { type ParticleSet, particleSet } from "../em/particles.js";
+import { type RefineContext, type Refinement, startRefinement } from "../em/refinement.js";
+import { nextIteration, searchOf } from "../em/run-iteration.js";
+import { UserError } from "../errors.js";
+import { StarFile } from "../formats/star/index.js";
+import { realFft } from "../geometry/fft.js";
+import { fourierShellCorrelation } from "../geometry/fourier.js";
+import { pointGroup } from "../geometry/symmetry.js";
+import type { CoarseStrategy, Runtime } from "../runtime/contract.js";
+import { coarseStrategies } from "../runtime/operands.js";
+import { openReference } from "../runtime/reference/index.js";
+import { outputError } from "../runtime/verify/harness.js";
+import { writeDataset } from "../simulator/dataset.js";
+import { loadMaps } from "../simulator/plan.js";
+import { type Margin, poseDifferences, type ScoreBounds, watchMargins } from "./margins.js";
+import { parseRefineArguments } from "./refine/arguments.js";
+import { ImageStore } from "./refine/image-store.js";
+import { completeOptions, readParticleSet, readReferences } from "./refine/inputs.js";
+
+/** What is allowed between a float32 runtime and the reference after a whole iteration. */
+export const jobTolerances = {
+  /** Scores decide; a decision that they leave open within this is a tie. */
+  scores: { diff2: 1e-3, correlation: 2e-6 } satisfies ScoreBounds,
+  /** Largest probabilities, or correlations. */
+  best: { likelihood: 1e-3, correlation: 2e-6 },
+  /** Noise spectra, relative. */
+  sigma2: 2e-5,
+  /** FSC between the maps, at least; and where a tie fell otherwise. */
+  fsc: 0.9999,
+  fscAfterTies: 0.99,
+};
+
+/** How one way through an iteration agrees with the reference. */
+export interface JobAgreement {
+  readonly scores: "likelihood" | "correlation";
+  /** Correlations have one kernel. */
+  readonly strategy: CoarseStrategy | "all";
+  readonly particles: number;
+  /** Particles with another pose or class; outside their margins. */
+  readonly otherPoses: number;
+  readonly wrongPoses: number;
+  readonly otherCounts: number;
+  readonly wrongCounts: number;
+  readonly best: number;
+  readonly sigma2: number;
+  readonly fsc: number;
+  readonly ok: boolean;
+}
+
+export interface JobOptions {
+  /** Words of `cryotile refine`; without --i a set is simulated. */
+  readonly words: readonly string[];
+  readonly seed: number;
+  /** Most particles that are taken, spread over the set. */
+  readonly particles: number;
+  readonly report: (line: string) => void;
+}
+
+/** One iteration by correlation and one by likelihood on the reference, and on `gpu` with every strategy. */
+export async function verifyJob(gpu: Runtime, options: JobOptions): Promise<JobAgreement[]> {
+  const folder = mkdtempSync(join(tmpdir(), "cryotile-verify-"));
+  try {
+    const given = options.words.some((word) => word === "--i" || word.startsWith("--i="));
+    const words = given ? options.words : [...(await simulate(folder, options)), ...options.words];
+    return await compare(gpu, words, options);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const simulated = { box: 32, pixelSize: 4.5, diameter: 110 };
+
+/** A small set and the words that refine it. */
+async function simulate(folder: string, { seed, particles, report }: JobOptions): Promise<string[]> {
+  const { box, pixelSize, diameter } = simulated;
+  const source = { kind: "builtin", group: "C1", classes: 1, seed } as const;
+  const maps = await loadMaps(source, { box, pixelSize, resolution: 2 * pixelSize }, report);
+  const optics = { name: "opticsGroup1", voltage: 300, sphericalAberration: 2.7, amplitudeContrast: 0.1 };
+  const plan = {
+    seed,
+    count: particles,
+    box,
+    pixelSize,
+    optics: [optics],
+    classWeights: [1],
+    continuous: false,
+    micrographs: Math.min(2, particles),
+    defocus: [10000, 25000] as const,
+    astigmatism: 500,
+    bFactor: 0,
+    phaseShift: 0,
+    applyCtf: true,
+    offsetSigma: 4,
+    scaleSigma: 0.05,
+    snr: 0.2,
+    colouredShare: 0.1,
+    correlationLength: 20,
+    diameter,
+  };
+  const files = await writeDataset(plan, maps, {
+    folder,
+    mode: 2,
+    stackSize: 1e9,
+    threads: 1,
+    startResolution: 25,
+    overwrite: true,
+  });
+  const search =
+    "--healpix_order 1 --offset_range 2 --offset_step 1 --skip_gridding --zero_mask --norm --scale";
+  return [
+    ...[
+      "--i",
+      files.particles,
+      "--ref",
+      files.start,
+      "--ini_high",
+      "25",
+      "--ctf",
+      "--random_seed",
+      `${seed}`,
+    ],
+    ...["--particle_diameter", `${diameter}`, ...search.split(" ")],
+  ];
+}
+
+interface Job {
+  readonly set: ParticleSet;
+  readonly maps: readonly Float32Array[];
+  readonly options: RefineOptions;
+  readonly images: ImageStore;
+}
+
+async function readJob(words: readonly string[], most: number): Promise<Job> {
+  const args = parseRefineArguments([...words, "--o", "none"]);
+  const { files } = args;
+  if (files.continueFrom !== undefined)
+    throw new UserError("verify --job starts new runs: --continue has no place");
+  const all = await readParticleSet(files.i);
+  const options = await completeOptions(args.options, files, all);
+  if (options.autoRefine || options.skipAlign || options.skipRotate || options.sigmaRot !== undefined)
+    throw new UserError(
+      "verify --job compares searches over all orientations, without half sets: leave out --auto_refine, --skip_align, --skip_rotate and --sigma_ang",
+    );
+  const maps = await readReferences(files.ref, all, args, options.K);
+  const count = Math.min(most, all.count);
+  const rows = Array.from({ length: count }, (_, i) => Math.floor((i * all.count) / count));
+  const set = particleSet(new StarFile(files.i, [all.optics, all.particles.selectRows(rows)]));
+  return {
+    set,
+    maps,
+    options,
+    images: new ImageStore(
+      set,
+      files.i,
+      Number.POSITIVE_INFINITY,
+      options.particleDiameter / (2 * set.pixelSize),
+    ),
+  };
+}
+
+/** Particles of a batch of the reference. */
+const referenceBatch = 64;
+
+async function compare(
+  gpu: Runtime,
+  words: readonly string[],
+  { particles, report }: JobOptions,
+): Promise<JobAgreement[]> {
+  const job = await readJob(words, particles);
+  const { set } = job;
+  report(`${set.count} particles of ${set.box} pixels, ${job.options.K} class(es), ${job.options.sym}`);
+  const agreements: JobAgreement[] = [];
+  for (const scores of ["correlation", "likelihood"] as const) {
+    const firstIterCc = scores === "correlation";
+    const options = { ...job.options, firstIterCc, alwaysCc: false };
+    const reference = openReference();
+    const { runtime, margins } = watchMargins(reference, jobTolerances.scores, options.adaptiveFraction);
+    const expected = await iterate(runtime, job, options, true);
+    await reference.close();
+    for (const strategy of firstIterCc ? (["all"] as const) : coarseStrategies) {
+      const gsd = strategy === "all" ? options.gsd : strategy;
+      const found = await iterate(gpu, job, { ...options, gsd }, false);
+      agreements.push(agreement(scores, strategy, expected, found, margins, job));
+    }
+  }
+  return agreements;
+}
+
+async function iterate(
+  runtime: Runtime,
+  { set, maps, images }: Job,
+  options: RefineOptions,
+  isReference: boolean,
+): Promise<Refinement> {
+  const group = pointGroup(options.sym, { relionUnit: true });
+  const context: RefineContext = { runtime, set, options, images, group, references: maps.length };
+  const { refinement } = await nextIteration(context, await startRefinement(context, maps), {
+    async chooseBatch(input) {
+      if (isReference) return { size: Math.min(referenceBatch, set.count), keep: "nothing" };
+      return (await largestBatch(runtime.layout, input, runtime.capabilities, set.count)).batch;
+    },
+  });
+  return refinement;
+}
+
+function agreement(
+  scores: JobAgreement["scores"],
+  strategy: JobAgreement["strategy"],
+  expected: Refinement,
+  found: Refinement,
+  margins: readonly Margin[],
+  { set, options }: Job,
+): JobAgreement {
+  const group = pointGroup(options.sym, { relionUnit: true });
+  const search = searchOf(options, expected.sampling, group, set.pixelSize);
+  const [own, theirs] = [found.particles, expected.particles];
+  const poses = poseDifferences(theirs, own, margins, search, set.pixelSize);
+  const counts = Array.from(own.significant.keys()).filter(
+    (p) => own.significant[p] !== theirs.significant[p],
+  );
+  const wrongCounts = counts.filter(
+    (p) => own.significant[p] < margins[p].least || own.significant[p] > margins[p].most,
+  );
+  const values = scores === "correlation" ? "logLikelihood" : "maxProbability";
+  const best = largestOf(Array.from(own[values], (value, p) => Math.abs(value - theirs[values][p])));
+  const [model, truth] = [found.models[0], expected.models[0]];
+  const sigma2 = largestOf(model.noise.map((noise, g) => outputError(noise, truth.noise[g])));
+  // After correlations the maps are filtered again: nothing is left beyond.
+  const shells =
+    scores === "correlation" && options.iniHigh > 0
+      ? Math.round(truth.currentResolution * set.box * set.pixelSize)
+      : truth.currentSize / 2 - 1;
+  const fsc = Math.min(
+    ...model.classes.map(({ map }, k) => leastCorrelation(map, truth.classes[k].map, shells, set.box)),
+  );
+  const leastFsc = poses.other.length > 0 ? jobTolerances.fscAfterTies : jobTolerances.fsc;
+  return {
+    scores,
+    strategy,
+    particles: set.count,
+    otherPoses: poses.other.length,
+    wrongPoses: poses.wrong.length,
+    otherCounts: counts.length,
+    wrongCounts: wrongCounts.length,
+    best,
+    sigma2,
+    fsc,
+    ok:
+      poses.wrong.length + wrongCounts.length === 0 &&
+      best <= jobTolerances.best[scores] &&
+      sigma2 <= jobTolerances.sigma2 &&
+      fsc >= leastFsc,
+  };
+}
+
+const largestOf = (values: readonly number[]): number =>
+  values.reduce(
+    (most, value) => (value <= most ? most : Number.isNaN(value) ? Number.POSITIVE_INFINITY : value),
+    0,
+  );
+
+/** The worst FSC of shells 1 .. `shells`; 1 for two empty maps. */
+function leastCorrelation(a: ArrayLike<number>, b: ArrayLike<number>, shells: number, box: number): number {
+  const [one, two] = [a, b].map((map) => realFft(Float64Array.from(map), [box, box, box]));
+  if (![a, b].some((map) => Array.from(map).some((value) => value !== 0))) return 1;
+  return Math.min(...fourierShellCorrelation(one, two).slice(1, shells + 1));
+}

@@ -1,0 +1,84 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseRefineArguments } from "../../src/app/refine/arguments.js";
+import { ImageStore } from "../../src/app/refine/image-store.js";
+import { completeOptions, readParticleSet, readReferences } from "../../src/app/refine/inputs.js";
+import { type Refinement, startRefinement } from "../../src/em/refinement.js";
+import { nextIteration } from "../../src/em/run-iteration.js";
+import { openMrc } from "../../src/formats/mrc/index.js";
+import { openFile } from "../../src/formats/node.js";
+import { parseStar } from "../../src/formats/star/index.js";
+import { realFft } from "../../src/geometry/fft.js";
+import { fourierShellCorrelation } from "../../src/geometry/fourier.js";
+import { pointGroup } from "../../src/geometry/symmetry.js";
+import { openReference } from "../../src/runtime/reference/index.js";
+import type { IterationTables } from "./golden-iteration.js";
+import { runTool } from "./relion.js";
+
+export async function readMap(path: string): Promise<Float32Array> {
+  const file = await openMrc(await openFile(path), { kind: "volume" });
+  const voxels = await file.readVolume();
+  await file.close();
+  return voxels;
+}
+
+export function mapCorrelation(a: ArrayLike<number>, b: ArrayLike<number>): Float64Array {
+  const side = Math.round(Math.cbrt(a.length));
+  const [one, two] = [a, b].map((map) => realFft(Float64Array.from(map), [side, side, side]));
+  return fourierShellCorrelation(one, two);
+}
+
+/** A run of `relion_refine` and one of ours with the same words. */
+export interface BothRuns {
+  /** Iteration 0 first. */
+  readonly ours: readonly Refinement[];
+  relion(iteration: number): IterationTables;
+  relionMap(iteration: number, k?: number): Promise<Float32Array>;
+}
+
+/** Both programs at the same time, on the reference runtime here; `words` as on the command line, without --o. */
+export async function refineBoth(folder: string, name: string, words: string): Promise<BothRuns> {
+  const root = join(folder, name);
+  mkdirSync(root);
+  const args = words.split(/\s+/).filter((word) => word !== "");
+  const [ours] = await Promise.all([
+    refineHere(args),
+    runTool("relion_refine", ["--o", join(root, "run"), "--j", "1", ...args], { cwd: folder }),
+  ]);
+  const file = (iteration: number, rest: string) =>
+    join(root, `run_it${String(iteration).padStart(3, "0")}_${rest}`);
+  const star = (path: string, table: string) => parseStar(readFileSync(path), path).get(table);
+  return {
+    ours,
+    relion: (iteration) => ({
+      particles: star(file(iteration, "data.star"), "particles"),
+      model: (table) => star(file(iteration, "model.star"), table),
+    }),
+    relionMap: (iteration, k = 0) => readMap(file(iteration, `class00${k + 1}.mrc`)),
+  };
+}
+
+async function refineHere(words: readonly string[]): Promise<Refinement[]> {
+  const args = parseRefineArguments([...words, "--o", "none", "--relion-quirks"]);
+  const { files } = args;
+  if (files.continueFrom !== undefined) throw new Error("a new run is expected");
+  const set = await readParticleSet(files.i);
+  const options = await completeOptions(args.options, files, set);
+  const maps = await readReferences(files.ref, set, args, options.K);
+  const runtime = openReference();
+  const context = {
+    runtime,
+    set,
+    options,
+    images: new ImageStore(set, files.i, 2 ** 28, options.particleDiameter / (2 * set.pixelSize)),
+    group: pointGroup(options.sym, { relionUnit: true }),
+    references: maps.length,
+  };
+  const states = [await startRefinement(context, maps)];
+  for (let i = 0; i < options.iter; i++) {
+    const chooseBatch = async () => ({ size: 64, keep: "slices" as const });
+    states.push((await nextIteration(context, states[i], { chooseBatch })).refinement);
+  }
+  await runtime.close();
+  return states;
+}
