@@ -190,7 +190,7 @@ async function iterate(
     print(
       `iteration ${state.iteration} is the last one asked for (${limit} ${last}): nothing to do; ${limit} ${state.iteration + 5} goes on`,
     );
-  const most = largestBatchOf(args, set);
+  const most = largestBatchOf(args, set, state.half);
   let reportSeconds = 0;
   while (state.iteration < last && !state.automation.converged) {
     const iteration = state.iteration + 1;

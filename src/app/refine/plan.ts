@@ -69,8 +69,8 @@ export async function planRun(argv: readonly string[], { time = true } = {}): Pr
   new ImageStore(set, starFile, 0, 0);
   const { runtime } = await openRuntime(args);
   try {
-    const most = largestBatchOf(args, set);
     const { context, refinement, images } = await beginning(prepared, runtime);
+    const most = largestBatchOf(args, set, refinement.half);
     const iterations: PlannedIteration[] = [];
     for (const { what, state } of planned(context, refinement)) {
       const sizes = nextSizes(state, options);
