@@ -64,6 +64,8 @@ export interface ExpectationBatch {
   readonly coarse: ParticleBatch;
   readonly fine: ParticleBatch;
   readonly sums: ParticleBatch;
+  /** CTF that views are weighted by: also where references are compared without one. */
+  readonly viewCtf_ik: DeviceBuffer;
   readonly unmasked_ik: DeviceBuffer;
   readonly sumWeights_ik: DeviceBuffer;
   readonly priors: LogPriors;
@@ -444,6 +446,7 @@ export async function expectBatch(
           total_v: block.blockTotal_v,
           viewCount: end - at,
           mergedCount: merged,
+          viewCtf_ik: batch.viewCtf_ik,
           unmasked_ik: batch.unmasked_ik,
           sumWeights_ik: batch.sumWeights_ik,
           terms_cik,

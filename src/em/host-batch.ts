@@ -13,8 +13,9 @@ export interface HostBatch {
   /** Whole pixels by which the images move: pairs. */
   readonly shifts_i2: ArrayLike<number>;
   readonly group_i: ArrayLike<number>;
-  /** `ctfLength` numbers a particle. */
+  /** `ctfLength` numbers a particle; and for views, where references are compared without CTF. */
   readonly ctf: ArrayLike<number>;
+  readonly viewCtf?: ArrayLike<number>;
   readonly normFactor_i: ArrayLike<number>;
   /** Images that fill what is outside the mask. */
   readonly noise?: ArrayLike<number>;
@@ -51,12 +52,14 @@ export function hostBatch(
   );
   const spectra = particles.map((p) => model.noise[set.group[p]]);
   const listed = isListed(input) ? hostList(input, particles, shifts_i2) : undefined;
+  const bare = comparesWithoutCtf(input);
   return {
     count: particles.length,
     images,
     shifts_i2,
     group_i: Uint32Array.from(particles, (p) => set.group[p]),
-    ctf: Float64Array.from(particles.flatMap((p) => particleCtf(input, p))),
+    ctf: Float64Array.from(particles.flatMap((p) => particleCtf(input, p, !bare))),
+    ...(bare ? { viewCtf: Float64Array.from(particles.flatMap((p) => particleCtf(input, p, true))) } : {}),
     normFactor_i: Float64Array.from(particles, (p) => (options.norm ? model.averageNorm / state.norm[p] : 1)),
     ...(options.zeroMask ? {} : { noise: noiseImages(set.box, particles, spectra, options.randomSeed) }),
     ...priors(input, particles, shifts_i2, listed),
@@ -139,6 +142,7 @@ export function batchLengths(input: IterationInput, count: number): HostBatch {
     shifts_i2: { length: 2 * count },
     group_i: { length: count },
     ctf: { length: count * ctfLength },
+    ...(comparesWithoutCtf(input) ? { viewCtf: { length: count * ctfLength } } : {}),
     normFactor_i: { length: count },
     ...(options.zeroMask ? {} : { noise: pixels }),
     orientation: { values: { length: perParticle ? count * orientations : orientations }, perParticle },
@@ -167,10 +171,13 @@ function listLengths(input: IterationInput, count: number): HostList {
   };
 }
 
-function particleCtf({ options, set, model }: IterationInput, particle: number): number[] {
+/** References that are not corrected for the CTF are compared with images as they are. */
+const comparesWithoutCtf = ({ options, model }: IterationInput) => options.ctf && !model.ctfCorrected;
+
+function particleCtf({ options, set, model }: IterationInput, particle: number, applied: boolean): number[] {
   const scale = Math.max(0.001, model.scale[set.group[particle]]);
   const { box, pixelSize } = set;
-  if (!options.ctf || !model.ctfCorrected) {
+  if (!options.ctf || !applied) {
     // Scale alone: sin of a quarter turn below zero.
     const row = new Array<number>(ctfLength).fill(0);
     row[4] = 0.25;

@@ -403,6 +403,17 @@ export class DeviceIteration {
       const coarse = await batchOf(this.pixels.coarse);
       const fine = await batchOf(this.pixels.fine);
       const sums = this.pixels.sums === this.pixels.fine ? fine : await batchOf(this.pixels.sums);
+      const viewCtf_ik =
+        host.viewCtf === undefined
+          ? sums.ctf_ik
+          : runtime.alloc("real", "view ctf", count * sums.pixels.count);
+      if (host.viewCtf !== undefined)
+        await runtime.ctf({
+          parameters: put("real", "view ctf parameters", host.viewCtf),
+          count,
+          pixels: sums.pixels,
+          ctf_ik: viewCtf_ik,
+        });
       const unmasked_ik = runtime.alloc("complex", "images without mask", count * sums.pixels.count);
       const sumWeights_ik = runtime.alloc("real", "noise weights of sums", count * sums.pixels.count);
       await this.noiseWeights(group_i, count, sums.pixels, false, sumWeights_ik);
@@ -429,6 +440,7 @@ export class DeviceIteration {
         coarse,
         fine,
         sums,
+        viewCtf_ik,
         unmasked_ik,
         sumWeights_ik,
         priors: {

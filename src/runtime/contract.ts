@@ -94,7 +94,7 @@ export interface Runtime {
   viewTotals(a: args.ViewTotals): Promise<void>;
   /**
    * Sums over the samples of the listed views: adds (sum w Re F X*, sum w |F|^2) to `terms_cik` of the view's class, F = CTF x slice and X
-   * the masked image, and to rows of `numerator_vk` CTF w_k sum w X, X the image without mask, of `weight_vk` CTF^2 w_k total_v. Views that
+   * the masked image, and to rows of `numerator_vk` CTF w_k sum w X, X the image without mask, of `weight_vk` CTF^2 w_k total_v, both with `viewCtf_ik`. Views that
    * are merged into one row are added in order.
    */
   weightedSums(a: args.WeightedSums): Promise<void>;

@@ -181,7 +181,8 @@ export interface WeightedSums extends FinePass {
   /** Sum of the weights of each view of the block, and its row of the matrices. */
   readonly total_v: DeviceBuffer;
   readonly orientation_v: DeviceBuffer;
-  /** Images without mask, and noise weights with the origin. */
+  /** CTF of the views, which may differ from that of the comparison; images without mask; noise weights with the origin. */
+  readonly viewCtf_ik: DeviceBuffer;
   readonly unmasked_ik: DeviceBuffer;
   readonly sumWeights_ik: DeviceBuffer;
   /** Class-major. */

@@ -180,6 +180,7 @@ export async function searchTinySet(
       coarse,
       fine,
       sums: fine,
+      viewCtf_ik: fine.ctf_ik,
       unmasked_ik,
       sumWeights_ik,
       priors: {

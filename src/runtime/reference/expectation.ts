@@ -255,7 +255,7 @@ export const expectationOperations: Operations<HostMemory, ExpectationOperation>
     const views = memory.index(pass.views_v2);
     const orientation = memory.index(pass.orientation_v);
     const total = memory.real(pass.total_v);
-    const ctf = memory.real(batch.ctf_ik);
+    const ctf = memory.real(pass.viewCtf_ik);
     const noise = memory.real(pass.sumWeights_ik);
     const terms = memory.real(pass.terms_cik);
     const numerator = memory.real(pass.numerator_vk);

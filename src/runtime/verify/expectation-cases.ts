@@ -39,6 +39,7 @@ class Problem {
   readonly images: Float64Array;
   readonly unmasked: Float64Array;
   readonly ctf: Float64Array;
+  readonly viewCtf: Float64Array;
   readonly weights: Float64Array;
   readonly slices: Float64Array;
   readonly projector: Float64Array;
@@ -62,6 +63,7 @@ class Problem {
     this.images = random.normals(2 * particles * K);
     this.unmasked = random.normals(2 * particles * K);
     this.ctf = random.uniforms(particles * K, -1, 1);
+    this.viewCtf = random.uniforms(particles * K, -1, 1);
     this.weights = random.uniforms(particles * K, 0, 2);
     for (let i = 0; i < particles; i++) this.weights[i * K] = 0;
     this.slices = random.normals(2 * orientations * K);
@@ -364,6 +366,7 @@ function viewCase(problem: Problem, kept: Kept, normalised: Float64Array, made: 
         samples: kept.samples(bench, bench.put("real", "weights", normalised)),
         runs: kept.runs(bench),
         unmasked_ik: bench.put("complex", "unmasked", problem.unmasked),
+        viewCtf_ik: bench.put("real", "view ctf", problem.viewCtf),
         sumWeights_ik: bench.put("real", "sum weights", problem.weights),
         terms_cik: terms,
       };

@@ -254,7 +254,7 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
       {
         images: batch.images_ik,
         unmasked: pass.unmasked_ik,
-        ctf: batch.ctf_ik,
+        ctf: pass.viewCtf_ik,
         weights: pass.sumWeights_ik,
         both,
         energies,
