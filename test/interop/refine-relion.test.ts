@@ -98,7 +98,7 @@ describeRelion(`refinement beside relion_refine (seed ${seed})`, () => {
   test("two classes of two molecules, grown from one map, four iterations", async () => {
     for (const k of [1, 2]) await simulated(`molecule${k}`, `--builtin C2 --n 1 --seed ${seed + k}`);
     const maps = [1, 2].map((k) => at(`molecule${k}`, "truth_class001.mrc")).join(" ");
-    const set = await simulated("two", `--map ${maps} --n 60`);
+    const set = await simulated("two", `--map ${maps} --n 44`);
     const both = await refineBoth(
       folder,
       "two-run",
