@@ -51,6 +51,18 @@ function planIsTrace(job: string, ...args: string[]): void {
   expect(before[0].what).toBe("iteration 1");
 }
 
+/** Half sets go one after the other, in scopes of their own: the fullest of an iteration is what was planned. */
+function planIsTraceOfHalves(): void {
+  const own = [...shortRun, ...runtimeOptions.webgpu, ..."--auto_refine --split_random_halves".split(" ")];
+  refined(folder, ...own, ..."--auto_iter_max 2 --o halves/run --trace halves.json".split(" "));
+  const { events } = parseTrace(readFileSync(join(folder, "halves.json"), "utf8"), "halves");
+  const tops = iterationsOf(events).map((scope) => Math.max(...scope.map(({ top }) => top)));
+  const plans = eventsOf(join(folder, "halves")).flatMap((event) =>
+    event.kind === "plan" ? [event.peak] : [],
+  );
+  expect(plans).toEqual([0, 2].map((at) => Math.max(tops[at], tops[at + 1])));
+}
+
 describe("cryotile plan", () => {
   const { reference } = runtimeOptions;
 
@@ -123,4 +135,6 @@ describeWebGpu("cryotile plan on WebGPU", () => {
       ...runtimeOptions.webgpu,
       ..."--K 2 --firstiter_cc --iter 2 --memory 40MB".split(" "),
     ));
+
+  test("equals the trace of two half sets", planIsTraceOfHalves);
 });

@@ -40,6 +40,14 @@ describe("a continued run is byte for byte the run that was not interrupted", ()
 describeWebGpu("a continued run on WebGPU is byte for byte the run that was not interrupted", () => {
   test("with batches of 16", () => continues("webgpu", [1], ...runtimeOptions.webgpu, "--batch", "16"));
 
+  test("an automated refinement that goes over to local searches", () => {
+    const options = "--auto_refine --split_random_halves --low_resol_join_halves 40 --flatten_solvent".split(
+      " ",
+    );
+    const search = "--auto_local_healpix_order 1 --auto_iter_max 3 --perturb 0.5".split(" ");
+    continues("halves", [1, 2], ...runtimeOptions.webgpu, ...options, ...search);
+  });
+
   test("two classes, grown from one reference after a correlation iteration", () =>
     continues(
       "classes",

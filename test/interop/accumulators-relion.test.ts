@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { Runtime } from "../../src/runtime/contract.js";
 import { openReference } from "../../src/runtime/reference/index.js";
 import { centredGeometry } from "../../src/runtime/tables.js";
@@ -47,6 +47,8 @@ function distance(relion: Float32Array, own: (index: number) => number, most: nu
       }
   return Math.sqrt(off / size);
 }
+
+vi.setConfig({ testTimeout: 120_000 });
 
 describeRelion("sums of an iteration (oracle 17)", () => {
   const folder = mkdtempSync(join(tmpdir(), "cryotile-sums-"));

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import { parseStar } from "../../src/formats/star/index.js";
 import { beyondPrint, otherPoses } from "../support/golden-iteration.js";
 import { type BothRuns, mapCorrelation, readMap, refineBoth } from "../support/live-run.js";
@@ -65,6 +65,8 @@ function expectSameExpectation(both: BothRuns): void {
   expect(models[0].sigmaOffset).toBeCloseTo(general.number("rlnSigmaOffsetsAngst"), 3);
 }
 
+vi.setConfig({ testTimeout: 240_000 });
+
 describeRelion(`refinement beside relion_refine (seed ${seed})`, () => {
   test("one iteration of 160 particles: poses, and maps to the resolution", async () => {
     const set = await simulated("one", "--builtin C1 --n 160");
@@ -86,7 +88,7 @@ describeRelion(`refinement beside relion_refine (seed ${seed})`, () => {
         .reduce((sum, value) => sum + value, 0);
     const [ours, theirs] = [area(both.ours[4].models[0].classes[0].map), area(await both.relionMap(4))];
     expect(Math.abs(ours / theirs - 1)).toBeLessThan(0.01);
-    expect(await worstShell(both, 4)).toBeGreaterThan(0.999);
+    expect(await worstShell(both, 4)).toBeGreaterThan(0.99);
     for (const iteration of [1, 2, 3, 4]) {
       const sizes = both.relion(iteration).model!("model_general").number("rlnCurrentImageSize");
       expect(both.ours[iteration].models[0].currentSize).toBe(sizes);

@@ -196,11 +196,12 @@ for (const [test, run] of cases.flatMap((test) => runs(test.folder).map((run) =>
         }
       });
 
-      it("and its map", async () => {
-        if (test.map === undefined) return;
-        const map = await goldenVolume(`iterations/${test.folder}/run_it001_class001.mrc.gz`);
-        expect(difference(state.models[0].classes[0].map, map) / largest(map)).toBeLessThan(test.map);
-      });
+      const { map: mapTolerance } = test;
+      if (mapTolerance !== undefined)
+        it("and its map", async () => {
+          const map = await goldenVolume(`iterations/${test.folder}/run_it001_class001.mrc.gz`);
+          expect(difference(state.models[0].classes[0].map, map) / largest(map)).toBeLessThan(mapTolerance);
+        });
 
       it("and its perturbation", () => {
         const sampling = goldenTable("iterations/07/run_it001_sampling.star.gz", "sampling_general");
@@ -250,7 +251,8 @@ for (const [test, run] of cases.flatMap((test) => runs(test.folder).map((run) =>
         }
       });
 
-      it.runIf(run.runtime === "webgpu")("agrees with the reference", () => {
+      if (run.runtime === "reference") return;
+      it("agrees with the reference", () => {
         const reference = onReference.get(test.folder)!;
         const { margins, search, pixelSize } = reference;
         const [own, theirs] = [state.particles, reference.state.particles];
@@ -273,7 +275,7 @@ for (const [test, run] of cases.flatMap((test) => runs(test.folder).map((run) =>
   );
 
 describeWebGpu("what is kept, and batches", () => {
-  const options = { healpixOrder: 0, offsetRange: 2, K: 2, perturb: 0.5, scale: true, skipGridding: true };
+  const options = { healpixOrder: 0, offsetRange: 2, K: 2, perturb: 0.5, pad: 1, skipGridding: true };
   const run = async (batch: number, keep: Keep) => {
     const gpu = await openTestGpu();
     const { states } = await tinyRun(gpu, options, { batch, keep });
@@ -312,8 +314,12 @@ describe("classes that grow after a correlation iteration (oracle 26)", () => {
       K: 2,
       firstIterCc: true,
       perturb: 0.5,
+      iter: 2,
+      // Seeded classes are bound to their particles, whatever the maps.
+      pad: 1,
+      skipGridding: true,
     };
-    const { states } = await tinyRun(runtime, { ...options, iter: 2, tau2Fudge: 4 });
+    const { states } = await tinyRun(runtime, options);
     await runtime.close();
     const classes = goldenIteration("11", "kcc_run_it002", false).particles.numbers("rlnClassNumber");
     expect(Array.from(states[2].particles.class, (k) => k + 1)).toEqual(Array.from(classes));

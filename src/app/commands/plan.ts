@@ -53,9 +53,8 @@ function format(plan: RunPlan): string {
     style: { head: [], border: [] },
   });
   table.push(...rows(iterations));
-  const remaining = Math.max(0, plan.lastIteration - plan.firstIteration + 1);
   return [
-    `${formatBytes(plan.particles)} particles of ${plan.box} pixels (${plan.pixelSize} A), iterations ${plan.firstIteration} to ${plan.lastIteration}`,
+    `${formatBytes(plan.particles)} particles of ${plan.box} pixels (${plan.pixelSize} A), ${plan.refinesSearch ? "until it converges" : `iterations ${plan.firstIteration} to ${plan.lastIteration}`}`,
     `${plan.runtime} on ${plan.device}: ${formatBytes(plan.memory)} bytes to use, at most ${formatBytes(plan.maxBufferBytes)} in one buffer`,
     table.toString(),
     `host: ${formatBytes(host.images)} bytes for images (${host.imagesKept ? "all stay in memory" : "read in every iteration"}), ${formatBytes(host.maps)} for maps, of ${formatBytes(host.allowed)}`,
@@ -66,7 +65,7 @@ function format(plan: RunPlan): string {
       : []),
     ...(iterations.some(({ time }) => time !== undefined)
       ? [
-          `Times are estimates: made-up particles (projections of the reference with noise) are timed on this device and scaled to all of them; reading images is not in them, and how many samples real particles keep is not known before. ${remaining} iterations lie between the first column and the last.`,
+          `Times are estimates: made-up particles (projections of the reference with noise) are timed on this device and scaled to all of them; reading images is not in them, and how many samples real particles keep is not known before.`,
         ]
       : []),
   ].join("\n");

@@ -14,14 +14,16 @@ export function hostBytes({ hostMemory }: Pick<RefineArguments, "hostMemory">): 
 }
 
 /**
- * Most particles of a batch. Only `--host-memory` limits it and not what happens to be free, so that a run has the same batches when it is
+ * Most particles of a batch, which is of one half set. Only `--host-memory` limits it and not what happens to be free, so that a run has the same batches when it is
  * started again.
  */
 export function largestBatchOf(
   { hostMemory, batch }: Pick<RefineArguments, "hostMemory" | "batch">,
   { count, box }: ParticleSet,
+  half?: Uint8Array,
 ): number {
-  const most = Math.min(batch ?? mostParticles, count);
+  const second = half?.reduce((sum, which) => sum + which, 0) ?? 0;
+  const most = Math.min(batch ?? mostParticles, Math.max(second, count - second));
   if (hostMemory === undefined) return most;
   const each = imagesInFlight * 4 * box ** 2;
   return Math.max(1, Math.min(most, Math.floor((shareOfBatches * hostMemory) / each)));

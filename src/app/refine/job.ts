@@ -183,12 +183,14 @@ async function iterate(
     for (const message of imageWarnings(images, set, args.checkNorm)) warn(message);
     saved = (await writeIteration(state, set, facts, group)).optimiser;
   } else state = start.refinement;
-  const last = options.autoRefine ? options.autoIterMax : options.iter;
+  const [limit, last] = options.autoRefine
+    ? (["--auto_iter_max", options.autoIterMax] as const)
+    : (["--iter", options.iter] as const);
   if (state.iteration >= last)
     print(
-      `iteration ${state.iteration} is the last one asked for (--${options.autoRefine ? "auto_iter_max" : "iter"} ${last}): nothing to do; ${state.iteration + 5} goes on`,
+      `iteration ${state.iteration} is the last one asked for (${limit} ${last}): nothing to do; ${limit} ${state.iteration + 5} goes on`,
     );
-  const most = largestBatchOf(args, set);
+  const most = largestBatchOf(args, set, state.half);
   let reportSeconds = 0;
   while (state.iteration < last && !state.automation.converged) {
     const iteration = state.iteration + 1;

@@ -1,10 +1,9 @@
 import type { IterationInput } from "../../em/iteration.js";
 import { type BatchPlan, largestBatch } from "../../em/memory.js";
 import type { ParticleSet } from "../../em/particles.js";
-import { type RefineContext, type Refinement, startRefinement } from "../../em/refinement.js";
+import { halfSets, type RefineContext, type Refinement, startRefinement } from "../../em/refinement.js";
 import { iterationInput, nextSizes } from "../../em/run-iteration.js";
 import type { ImageSizes } from "../../em/schedule.js";
-import { randomHalves } from "../../geometry/random.js";
 import { pointGroup } from "../../geometry/symmetry.js";
 import type { Scope } from "../../runtime/arena.js";
 import type { Runtime } from "../../runtime/contract.js";
@@ -70,8 +69,8 @@ export async function planRun(argv: readonly string[], { time = true } = {}): Pr
   new ImageStore(set, starFile, 0, 0);
   const { runtime } = await openRuntime(args);
   try {
-    const most = largestBatchOf(args, set);
     const { context, refinement, images } = await beginning(prepared, runtime);
+    const most = largestBatchOf(args, set, refinement.half);
     const iterations: PlannedIteration[] = [];
     for (const { what, state } of planned(context, refinement)) {
       const sizes = nextSizes(state, options);
@@ -91,7 +90,7 @@ export async function planRun(argv: readonly string[], { time = true } = {}): Pr
       box: set.box,
       pixelSize: set.pixelSize,
       firstIteration: refinement.iteration + 1,
-      lastIteration: options.iter,
+      lastIteration: options.autoRefine ? options.autoIterMax : options.iter,
       refinesSearch: options.autoRefine,
       host: {
         allowed: hostBytes(args),
@@ -135,9 +134,7 @@ async function beginning(
     noise: set.groupNames.map(() => model.noise[0]),
     scale: new Float64Array(set.groupNames.length).fill(1),
   };
-  const half = options.autoRefine
-    ? randomHalves(set.count, options.randomSeed).map((which) => which - 1)
-    : undefined;
+  const half = options.autoRefine ? halfSets(set, options.randomSeed) : undefined;
   return {
     context,
     images,
