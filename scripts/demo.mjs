@@ -35,13 +35,13 @@ const webgpu =
 if (!webgpu)
   console.log("notice: no WebGPU adapter here: a smaller job on the slow reference runtime instead");
 const job = webgpu
-  ? { box: 64, angpix: 3.54, particles: 600, order: 2, iterations: 5, runtime: "webgpu" }
-  : { box: 32, angpix: 7.08, particles: 150, order: 1, iterations: 3, runtime: "reference" };
+  ? { box: 64, angpix: 3.54, particles: 600, snr: 0.1, order: 2, iterations: 5, runtime: "webgpu" }
+  : { box: 32, angpix: 7.08, particles: 400, snr: 0.5, order: 1, iterations: 4, runtime: "reference" };
 
 const [set, out] = ["demo-output/particles", "demo-output/refine"];
 cli(
   ...["simulate", "--builtin", "D2", "--n", `${job.particles}`, "--box", `${job.box}`],
-  ...["--angpix", `${job.angpix}`, "--snr", "0.1", "--o", set, "--overwrite"],
+  ...["--angpix", `${job.angpix}`, "--snr", `${job.snr}`, "--o", set, "--overwrite"],
 );
 mkdirSync(join(root, out), { recursive: true });
 cli(
