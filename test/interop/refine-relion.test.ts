@@ -121,6 +121,18 @@ describeRelion(`refinement beside relion_refine (seed ${seed})`, () => {
     expect(await worstShell(both, 1)).toBeGreaterThan(0.999);
   });
 
+  test.each(["", "--firstiter_cc"])("a reference that is not corrected for the CTF %s", async (first) => {
+    const set = (await simulated(`bare${first}`, "--builtin C1 --n 50")).replace(" --ctf_corrected_ref", "");
+    const both = await refineBoth(
+      folder,
+      `bare-run${first}`,
+      `${set} --iter 2 --sym C1 --zero_mask ${awayFromEdge} ${first}`,
+    );
+    const found = otherPoses(both.ours[1], both.relion(1).particles, 1e-3, 1e-3);
+    expect(found.length).toBeLessThanOrEqual(1);
+    for (const iteration of [1, 2]) expect(await worstShell(both, iteration)).toBeGreaterThan(0.999);
+  });
+
   test("noise outside the mask", async () => {
     const set = await simulated("fill", "--builtin C1 --n 50");
     const both = await refineBoth(folder, "fill-run", `${set} --iter 1 --sym C1 ${awayFromEdge}`);
