@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DispatchGovernor } from "../../src/runtime/webgpu/governor.js";
+import { DispatchGovernor, groupsAcross } from "../../src/runtime/webgpu/governor.js";
 
 /** Launches of a kernel whose workgroups take `milliseconds` each, as the governor splits them. */
 function simulate(
@@ -26,6 +26,14 @@ function simulate(
 }
 
 describe("dispatch governor", () => {
+  it("cuts between whole rows, so that no workgroup runs in two parts", () => {
+    const [groups, milliseconds] = [465_000, 80 / 40_000];
+    const { parts } = simulate(groups, 8, milliseconds, 0);
+    const inner = parts.slice(0, -1).map((part) => Math.round(part / milliseconds));
+    expect(inner.some((part) => part >= groupsAcross)).toBe(true);
+    for (const part of inner) expect(part <= groupsAcross ? 0 : part % groupsAcross).toBe(0);
+  });
+
   it("keeps every dispatch under 250 ms, whatever the speed of the device", () => {
     fc.assert(
       fc.property(

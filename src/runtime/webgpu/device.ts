@@ -1,7 +1,7 @@
 import { Arena, type ArenaBlock, alignUp, type TraceEvent } from "../arena.js";
 import type { BufferKind, Capabilities, DeviceBuffer } from "../contract.js";
 import { DeviceLostError, DeviceMemoryError, UnsupportedError } from "../errors.js";
-import { DispatchGovernor } from "./governor.js";
+import { DispatchGovernor, groupsAcross } from "./governor.js";
 import { type KernelSource, loadKernel, type ShaderLoader } from "./shader.js";
 
 /** Bytes of an element: float32, and 64-bit fixed point in accumulators. */
@@ -24,8 +24,6 @@ interface Kernel extends KernelSource {
 
 const slotBytes = 256;
 const slots = 512;
-/** Workgroups along x of a launch; the rest go along y. Also in common/groups.wgsl. */
-const groupsAcross = 32768;
 const unusedBytes = 256;
 
 /** The arena in pieces that the device allows. */

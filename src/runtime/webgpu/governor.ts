@@ -6,6 +6,9 @@ const growth = 8;
 /** Workgroup cost that is dispatched before anything is known of a kernel. */
 const probe = 4096;
 
+/** Workgroups along x of a dispatch; the rest go along y. Also in common/groups.wgsl. */
+export const groupsAcross = 32768;
+
 interface Rate {
   /** Milliseconds a unit of cost. */
   perUnit: number;
@@ -25,7 +28,8 @@ export class DispatchGovernor {
   /** How many of `groups` workgroups of `cost` each to launch now, whether to time them, and whether enough is queued to submit. */
   next(kernel: string, groups: number, cost: number): { groups: number; measured: boolean; full: boolean } {
     const rate = this.rates.get(kernel);
-    const limit = (units: number) => Math.max(1, Math.min(groups, Math.floor(units / cost)));
+    const limit = (units: number) =>
+      wholeRows(Math.max(1, Math.min(groups, Math.floor(units / cost))), groups);
     if (rate === undefined) return { groups: limit(probe), measured: true, full: false };
     const affordable = target / rate.perUnit;
     const trusted = rate.measured >= shortest;
@@ -43,4 +47,12 @@ export class DispatchGovernor {
     if (known === undefined || cost >= known.cost)
       this.rates.set(kernel, { perUnit, cost, measured: elapsed });
   }
+}
+
+/**
+ * A dispatch of several rows runs whole rows. What it runs beyond the end of the launch returns at once, but beyond a part that is not the last
+ * it would run what the next part runs again.
+ */
+function wholeRows(part: number, groups: number): number {
+  return part < groups && part > groupsAcross ? part - (part % groupsAcross) : part;
 }
