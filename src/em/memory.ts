@@ -35,7 +35,7 @@ async function rehearse(runtime: Runtime, input: IterationInput, batch: BatchCho
   const references = await DeviceReferences.open(runtime, model, classes, sizes.current);
   if (!input.correlation && !input.options.skipAlign) {
     runtime.push("job");
-    accuracyBuffers(runtime, sizes.current, Math.min(accuracyParticles, set.count));
+    accuracyBuffers(runtime, sizes.fine, Math.min(accuracyParticles, set.count));
     runtime.pop("job");
   }
   const device = await DeviceIteration.start(references, input, batch);

@@ -357,7 +357,7 @@ async function classAccuracies(
       await estimateAccuracy(runtime, {
         projector,
         slot,
-        size: sizes.current,
+        size: sizes.fine,
         model,
         set,
         state,

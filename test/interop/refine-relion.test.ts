@@ -63,6 +63,9 @@ function expectSameExpectation(both: BothRuns): void {
   expect(models[0].currentSize).toBe(general.number("rlnCurrentImageSize"));
   expect(1 / models[0].currentResolution).toBeCloseTo(general.number("rlnCurrentResolution"), 4);
   expect(models[0].sigmaOffset).toBeCloseTo(general.number("rlnSigmaOffsetsAngst"), 3);
+  const accuracy = model!("model_classes").numbers("rlnAccuracyRotations");
+  for (const [k, own] of models[0].classes.entries())
+    expect(own.accuracyRotations).toBeCloseTo(accuracy[k], 5);
 }
 
 vi.setConfig({ testTimeout: 240_000 });
