@@ -32,7 +32,13 @@ export function planIteration(
 async function rehearse(runtime: Runtime, input: IterationInput, batch: BatchChoice): Promise<void> {
   const { model, oneClass, sizes, set } = input;
   const classes = oneClass ? 1 : model.classes.length;
-  const references = await DeviceReferences.open(runtime, model, classes, sizes.current);
+  const references = await DeviceReferences.open(
+    runtime,
+    model,
+    classes,
+    sizes.current,
+    input.options.strictLowresExp,
+  );
   if (!input.correlation && !input.options.skipAlign) {
     runtime.push("job");
     accuracyBuffers(runtime, sizes.fine, Math.min(accuracyParticles, set.count));

@@ -55,6 +55,7 @@ export interface RefineOptions {
   readonly adaptiveFraction: number;
   readonly maxSig?: number;
   readonly strictHighresExp?: number;
+  readonly strictLowresExp?: number;
   readonly fixSigmaNoise: boolean;
   readonly fixSigmaOffset: boolean;
   /** Automated refinement of two half sets. */

@@ -44,7 +44,7 @@ export function allocProjector(
 
 /**
  * Transform a map into number `slot` of a projector; work buffers come from the scope that is open. Returns the power |F|^2 / 2 by shell of the map (tau2
- * where there is no FSC), shells 0 .. box / 2.
+ * where there is no FSC), shells 0 .. box / 2. Shells up to `lowest` are then left out of the projector.
  */
 export async function fillProjector(
   runtime: Runtime,
@@ -52,6 +52,7 @@ export async function fillProjector(
   box: number,
   projector: CentredArray,
   slot = 0,
+  lowest = 0,
 ): Promise<Float64Array> {
   const paddedBox = Math.round(projector.padding * box);
   const padded = runtime.alloc("real", "padded map", paddedBox ** 3);
@@ -68,6 +69,17 @@ export async function fillProjector(
   const { radius, padding } = projector;
   const layout = { kind: "centred", slot, radius, padding, limit: sphereLimit(projector) } as const;
   await runtime.shellProducts({ a: projector.data, b: copy, layout, shells, sums_s4, scratch });
+  if (lowest > 0) {
+    const least = Math.floor(projector.padding * lowest + 0.5) ** 2 + 1;
+    await runtime.makeProjector({
+      spectrum,
+      paddedBox,
+      scale: projector.padding ** 3 * box,
+      projector,
+      slot,
+      least,
+    });
+  }
   const sums = await runtime.download(sums_s4);
   return Float64Array.from({ length: shells }, (_, s) =>
     sums[4 * s + 3] > 0 ? sums[4 * s + 1] / (2 * sums[4 * s + 3]) : 0,

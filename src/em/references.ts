@@ -11,14 +11,17 @@ export class DeviceReferences {
     readonly tau2: readonly Float64Array[],
   ) {}
 
-  /** The first `classes` references up to `currentSize`. */
+  /** The first `classes` references up to `currentSize`, without what is coarser than `strictLowresExp` (Angstrom). */
   static async open(
     runtime: Runtime,
     model: Model,
     classes: number,
     currentSize: number,
+    strictLowresExp?: number,
   ): Promise<DeviceReferences> {
     const { box, padding } = model;
+    const lowest =
+      strictLowresExp === undefined ? 0 : Math.floor((box * model.pixelSize) / strictLowresExp + 0.5);
     runtime.push("iteration");
     const projector = allocProjector(runtime, box, padding, currentSize, classes);
     const tau2: Float64Array[] = [];
@@ -26,7 +29,7 @@ export class DeviceReferences {
       runtime.push("job");
       const map = runtime.alloc("real", "reference", box ** 3);
       runtime.upload(map, model.classes[slot].map);
-      tau2.push(await fillProjector(runtime, map, box, projector, slot));
+      tau2.push(await fillProjector(runtime, map, box, projector, slot, lowest));
       runtime.pop("job");
     }
     return new DeviceReferences(runtime, projector, tau2);

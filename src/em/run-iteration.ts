@@ -200,7 +200,13 @@ export async function nextIteration(
   let geometry: CentredGeometry | undefined;
   let batch: BatchChoice | undefined;
   for (const [h, model] of refinement.models.entries()) {
-    const references = await DeviceReferences.open(runtime, model, classes, sizes.current);
+    const references = await DeviceReferences.open(
+      runtime,
+      model,
+      classes,
+      sizes.current,
+      options.strictLowresExp,
+    );
     try {
       geometry = references.projector;
       if (h === 0 && !correlation && !options.skipAlign) {
@@ -223,6 +229,7 @@ export async function nextIteration(
       sums.push(own);
       await expectAll(context, device, input.members, batch.size, own, report, watch);
       watch.phase?.("maximisation");
+      if (options.skipMaximize) continue;
       if (halves) halfSums.push(await device.hostSums(0));
       else
         for (let k = 0; k < classes; k++)
@@ -232,6 +239,19 @@ export async function nextIteration(
     }
   }
   report.failed = sums.reduce((sum, { failed }) => sum + failed, 0);
+  if (options.skipMaximize) {
+    const changes = changesBetween(refinement.particles, next, group);
+    return {
+      refinement: {
+        ...refinement,
+        iteration,
+        particles: next,
+        sampling,
+        automation: { ...automation, changes },
+      },
+      report,
+    };
+  }
   if (halves && geometry !== undefined) {
     const joint = {
       sums: [halfSums[0], halfSums[1]] as const,

@@ -60,7 +60,7 @@ export interface Runtime {
   // Reference
   /** The map in the middle of a zero cube, divided by sinc^2(r / padded) (`correct`). */
   padMap(a: args.PadMap): Promise<void>;
-  /** The centred half array of a padded transform, scaled, 0 beyond `maxShell`, as number `slot` of the projector. */
+  /** The centred half array of a padded transform, scaled, 0 beyond `maxShell` (and inside `least`), as number `slot` of the projector. */
   makeProjector(a: args.MakeProjector): Promise<void>;
   /** Central slices by trilinear interpolation at inverse orientations (`matrices`, nine numbers each). */
   projectSlices(a: args.ProjectSlices): Promise<void>;

@@ -266,6 +266,8 @@ export interface MakeProjector {
   readonly paddedBox: number;
   readonly scale: number;
   readonly projector: CentredArray;
+  /** Squared radius (elements) below which elements are 0. Default 0: none. */
+  readonly least?: number;
 }
 
 export interface ProjectSlices {

@@ -83,6 +83,29 @@ describe("cryotile refine", () => {
   });
 });
 
+describe("--skip_maximize", () => {
+  test("gives the poses of an iteration and writes nothing else", () => {
+    for (const [name, words] of [
+      ["whole", []],
+      ["poses", ["--skip_maximize"]],
+    ] as const)
+      refined(
+        folder,
+        ...shortRun,
+        ...runtimeOptions.reference,
+        ..."--perturb 0 --iter 1 --o".split(" "),
+        `${name}/run`,
+        ...words,
+      );
+    const particles = (name: string) =>
+      parseStar(readFileSync(join(folder, name, "run_it001_data.star")), name).get("particles");
+    for (const label of ["rlnAngleRot", "rlnAnglePsi", "rlnOriginXAngst", "rlnMaxValueProbDistribution"])
+      expect(particles("poses").numbers(label)).toEqual(particles("whole").numbers(label));
+    const first = readdirSync(join(folder, "poses")).filter((name) => name.includes("_it001"));
+    expect(first).toEqual(["run_it001_data.star"]);
+  });
+});
+
 describeWebGpu("cryotile refine on WebGPU", () => {
   test("does what the reference does", async () => {
     await runs("webgpu");

@@ -136,6 +136,14 @@ describeRelion(`refinement beside relion_refine (seed ${seed})`, () => {
     for (const iteration of [1, 2]) expect(await worstShell(both, iteration)).toBeGreaterThan(0.999);
   });
 
+  test("references without their lowest resolution", async () => {
+    const set = await simulated("lowest", "--builtin C1 --n 50");
+    const line = `${set} --iter 1 --sym C1 --zero_mask ${awayFromEdge} --strict_lowres_exp 60`;
+    const both = await refineBoth(folder, "lowest-run", line);
+    expectSameExpectation(both);
+    expect(await worstShell(both, 1)).toBeGreaterThan(0.999);
+  });
+
   test("noise outside the mask", async () => {
     const set = await simulated("fill", "--builtin C1 --n 50");
     const both = await refineBoth(folder, "fill-run", `${set} --iter 1 --sym C1 ${awayFromEdge}`);

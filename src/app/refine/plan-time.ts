@@ -40,7 +40,13 @@ export async function timeIteration(
   };
   try {
     const start = await seconds(async () => {
-      open = await DeviceReferences.open(runtime, input.model, classes, input.sizes.current);
+      open = await DeviceReferences.open(
+        runtime,
+        input.model,
+        classes,
+        input.sizes.current,
+        input.options.strictLowresExp,
+      );
       device = await DeviceIteration.start(open, input, batch);
     });
     // The first particle pays for compiling kernels.

@@ -638,6 +638,16 @@ export const optionGroups = [
         continued: true,
         help: "compare particles with maps up to this resolution alone (-1: no limit)",
       },
+      {
+        name: "strict_lowres_exp",
+        kind: "number",
+        default: -1,
+        off: -1,
+        above: 0,
+        field: "strictLowresExp",
+        value: "A",
+        help: "leave what is coarser than this resolution out of the references (-1: nothing)",
+      },
     ],
   },
   {
@@ -1024,10 +1034,6 @@ export const refusedOptions: readonly RefusedOptions[] = [
   {
     reason: "interpolation in Fourier space is linear here, padding is the same on all axes; see --pad",
     options: { NN: false, asymmetric_padding: false },
-  },
-  {
-    reason: "low resolution always takes part here; --strict_highres_exp limits the other end",
-    options: { strict_lowres_exp: -1 },
   },
   {
     reason: "one range of translations holds for all axes here; see --offset_range and --offset",

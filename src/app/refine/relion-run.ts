@@ -30,6 +30,7 @@ const numbers: readonly [label: string, option: string][] = [
   ["rlnAdaptiveOversampleFraction", "adaptive_fraction"],
   ["rlnMaximumCoarseImageSize", "coarse_size"],
   ["rlnHighresLimitExpectation", "strict_highres_exp"],
+  ["rlnLowresLimitExpectation", "strict_lowres_exp"],
   ["rlnIncrementImageSize", "incr_size"],
   ["rlnAutoLocalSearchesHealpixOrder", "auto_local_healpix_order"],
   ["rlnRandomSeed", "random_seed"],

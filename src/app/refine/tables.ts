@@ -53,7 +53,7 @@ export function optimiserTables(
     rlnTauSpectrumName: "None",
     rlnMaximumCoarseImageSize: options.coarseSize ?? -1,
     rlnHighresLimitExpectation: options.strictHighresExp ?? unsetLength,
-    rlnLowresLimitExpectation: unsetLength,
+    rlnLowresLimitExpectation: options.strictLowresExp ?? unsetLength,
     rlnIncrementImageSize: automation.incrementSize,
     rlnDoMapEstimation: 1,
     rlnDoFastSubsetOptimisation: flag(options.fastSubsets),

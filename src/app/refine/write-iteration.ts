@@ -45,7 +45,10 @@ export async function writeMap(
   }
 }
 
-/** Write the files of an iteration; the optimiser's file, which names the others, last. Returns the names. */
+/**
+ * Write the files of an iteration; the optimiser's file, which names the others, last. Without maximisation only the particles are new.
+ * Returns the names of what holds the state.
+ */
 export async function writeIteration(
   refinement: Refinement,
   set: ParticleSet,
@@ -55,6 +58,10 @@ export async function writeIteration(
   const { models, iteration, automation } = refinement;
   const { options, root } = facts;
   const files = iterationFiles(root, iteration, models.length > 1, options.K);
+  if (options.skipMaximize && iteration > 0) {
+    await writeTables(files.data, dataTables(refinement, set));
+    return { ...iterationFiles(root, 0, models.length > 1, options.K), data: files.data };
+  }
   for (const [h, model] of models.entries()) {
     for (const [k, { map }] of model.classes.entries())
       await writeMap(files.maps[h][k], map, model.box, model.pixelSize);

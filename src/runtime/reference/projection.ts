@@ -94,14 +94,14 @@ export const projectionOperations: Operations<HostMemory, ProjectionOperation> =
         }
   },
 
-  makeProjector(memory, { spectrum, paddedBox, scale, projector, slot }) {
+  makeProjector(memory, { spectrum, paddedBox, scale, projector, slot, least = 0 }) {
     const from = memory.real(spectrum);
     const to = memory.real(projector.data).subarray(2 * slot * centredLength(projector));
     const limit = sphereLimit(projector);
     const columns = halfColumns(paddedBox);
     const row = (k: number) => (k < 0 ? k + paddedBox : k);
     forEachElement(projector, (index, x, y, z, r2) => {
-      const inside = r2 <= limit && x < columns;
+      const inside = r2 >= least && r2 <= limit && x < columns;
       const source = inside ? 2 * ((row(z) * paddedBox + row(y)) * columns + x) : 0;
       const factor = inside ? ((x + y + z) % 2 === 0 ? scale : -scale) : 0;
       to[2 * index] = inside ? factor * from[source] : 0;

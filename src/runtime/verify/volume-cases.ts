@@ -66,21 +66,24 @@ function paddingCases(random: Random, box: number, padding: number, currentSize:
         return { map: await bench.get(out) };
       },
     },
-    {
-      operation: "makeProjector",
-      variant,
-      async run(bench) {
-        const out = await bench.zeros("complex", "projector", 3 * centredLength(geometry));
-        await bench.runtime.makeProjector({
-          slot: 1,
-          spectrum: bench.put("complex", "spectrum", spectrum),
-          paddedBox,
-          scale: 1.7,
-          projector: { ...geometry, classes: 3, data: out },
-        });
-        return { projector: await bench.get(out) };
-      },
-    },
+    ...[0, 5].map(
+      (least): Case => ({
+        operation: "makeProjector",
+        variant: `${least > 0 ? "without the middle, " : ""}${variant}`,
+        async run(bench) {
+          const out = await bench.zeros("complex", "projector", 3 * centredLength(geometry));
+          await bench.runtime.makeProjector({
+            slot: 1,
+            spectrum: bench.put("complex", "spectrum", spectrum),
+            paddedBox,
+            scale: 1.7,
+            projector: { ...geometry, classes: 3, data: out },
+            least,
+          });
+          return { projector: await bench.get(out) };
+        },
+      }),
+    ),
     {
       operation: "insertData",
       variant,

@@ -49,7 +49,7 @@ export const projectionOperations: Operations<GpuDevice, ProjectionOperation> = 
       { map, padded },
     ),
 
-  makeProjector: (gpu, { spectrum, paddedBox, scale, projector, slot }) =>
+  makeProjector: (gpu, { spectrum, paddedBox, scale, projector, slot, least = 0 }) =>
     threads(
       gpu,
       "make_projector",
@@ -57,6 +57,7 @@ export const projectionOperations: Operations<GpuDevice, ProjectionOperation> = 
       {
         radius: projector.radius,
         padded_box: paddedBox,
+        least,
         limit: sphereLimit(projector),
         at: slot * centredLength(projector),
         scale,
