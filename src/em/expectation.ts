@@ -15,6 +15,7 @@ import type {
 import { coarseScratch, compactScratch, fineScratch, sumsScratch } from "../runtime/tables.js";
 import { type Candidates, keepSignificant } from "./candidates.js";
 import type { PhaseClock } from "./phase-clock.js";
+import { inRows, listViews, type ViewBlock, viewBlock } from "./views.js";
 
 /** Factor of correlations: a difference in the last bit of a float32 correlation still tells weights apart. */
 const correlationScale = 2 ** 22;
@@ -132,26 +133,6 @@ export interface KeptRows {
   readonly slices: ChildSlices;
   /** Their views, added up over the iteration; without them each block of views goes into the accumulator. */
   readonly views?: MergedViews;
-}
-
-/** Views that have a weight, in rising order. */
-interface Views {
-  readonly number: number[];
-  readonly particle: number[];
-  readonly total: number[];
-  readonly row: number[];
-}
-
-/** The views of a range of rows. */
-function inRows(views: Views, { firstRow, rows }: ChildSlices): Views {
-  const own = views.row.map((row) => row >= firstRow && row < firstRow + rows);
-  const some = (values: number[]) => values.filter((_, at) => own[at]);
-  return {
-    number: some(views.number),
-    particle: some(views.particle),
-    total: some(views.total),
-    row: some(views.row),
-  };
 }
 
 /**
@@ -417,7 +398,13 @@ export async function expectBatch(
     const { total_v, ...block } = buffers;
     const count = runCount * rotations;
     await runtime.viewTotals({ samples, runs, rotations, shifts, count, total_v });
-    const all = listViews(await runtime.download(total_v, 0, count));
+    const all = listViews(
+      await runtime.download(total_v, 0, count),
+      runStart,
+      runOrientation,
+      rotations,
+      runWeight,
+    );
     for (const kept of model.kept ?? [undefined]) {
       const views = kept === undefined ? all : inRows(all, kept.slices);
       const target = kept?.views ?? block.own;
@@ -425,7 +412,7 @@ export async function expectBatch(
       for (let at = 0; at < views.number.length; at += blockViews) {
         const end = Math.min(at + blockViews, views.number.length);
         const firstRow = kept?.views === undefined ? undefined : kept.slices.firstRow;
-        const merged = uploadViews(buffers, views, at, end, firstRow);
+        const merged = uploadViews(buffers, viewBlock(views, at, end, particles, firstRow));
         if (target === block.own) {
           await runtime.clear(target.numerator_vk);
           await runtime.clear(target.weight_vk);
@@ -495,62 +482,16 @@ export async function expectBatch(
     };
   }
 
-  /** Views with a weight: number, particle, weight and row of the matrices. Also adds up the weights of runs. */
-  function listViews(totals: ArrayLike<number>): Views {
-    const views: Views = { number: [], particle: [], total: [], row: [] };
-    for (let i = 0; i < particles; i++)
-      for (let run = runStart[i]; run < runStart[i + 1]; run++)
-        for (let r = 0; r < rotations; r++) {
-          const total = totals[run * rotations + r];
-          if (!(total > 0)) continue;
-          runWeight[run] += total;
-          views.number.push(run * rotations + r);
-          views.particle.push(i);
-          views.total.push(total);
-          views.row.push(runOrientation[run] * rotations + r);
-        }
-    return views;
-  }
-
-  /** Send a block of views, and which of them share an orientation, to be added to rows from `firstRow` on; returns how many they are. */
-  function uploadViews(
-    buffers: ReturnType<typeof allocViews>,
-    views: Views,
-    first: number,
-    end: number,
-    firstRow: number | undefined,
-  ): number {
-    const count = end - first;
-    const pairs = new Uint32Array(2 * count);
-    const starts = new Uint32Array(particles + 1);
-    for (let at = first; at < end; at++) {
-      pairs[2 * (at - first)] = views.number[at];
-      pairs[2 * (at - first) + 1] = views.particle[at];
-      starts[views.particle[at] + 1]++;
-    }
-    for (let i = 0; i < particles; i++) starts[i + 1] += starts[i];
-    const order = Uint32Array.from({ length: count }, (_, at) => at);
-    const row = Uint32Array.from(views.row.slice(first, end));
-    order.sort((a, b) => row[a] - row[b] || a - b);
-    const members = new Uint32Array(2 * count);
-    const merged: number[] = [];
-    const orientations: number[] = [];
-    for (const [at, view] of order.entries()) {
-      members[2 * at] = view;
-      members[2 * at + 1] = views.particle[first + view];
-      if (at > 0 && row[view] === row[order[at - 1]]) continue;
-      merged.push(at, firstRow === undefined ? orientations.length : row[view] - firstRow);
-      orientations.push(row[view]);
-    }
-    merged.push(count, 0);
-    runtime.upload(buffers.views_v2, pairs);
-    runtime.upload(buffers.viewStart_i, starts);
-    runtime.upload(buffers.blockTotal_v, Float64Array.from(views.total.slice(first, end)));
-    runtime.upload(buffers.orientation_v, row);
-    runtime.upload(buffers.merged_m2, merged);
-    runtime.upload(buffers.members_v2, members);
-    runtime.upload(buffers.mergedOrientation_v, orientations);
-    return orientations.length;
+  /** Send a block of views; returns the number of orientations that they share. */
+  function uploadViews(buffers: ReturnType<typeof allocViews>, block: ViewBlock): number {
+    runtime.upload(buffers.views_v2, block.views_v2);
+    runtime.upload(buffers.viewStart_i, block.viewStart_i);
+    runtime.upload(buffers.blockTotal_v, block.total_v);
+    runtime.upload(buffers.orientation_v, block.orientation_v);
+    runtime.upload(buffers.merged_m2, block.merged_m2);
+    runtime.upload(buffers.members_v2, block.members_v2);
+    runtime.upload(buffers.mergedOrientation_v, block.mergedOrientation_v);
+    return block.mergedOrientation_v.length;
   }
 
   async function runOrientations(): Promise<Uint32Array> {

@@ -1,6 +1,5 @@
 import type { PointGroup } from "../geometry/symmetry.js";
-import type { CentredArray, DeviceBuffer, ParticleBatch, PixelSet, Runtime } from "../runtime/contract.js";
-import { UnsupportedError } from "../runtime/errors.js";
+import type { DeviceBuffer, ParticleBatch, PixelSet, Runtime } from "../runtime/contract.js";
 import { centredLength, makePhases, makePixels } from "../runtime/tables.js";
 import { candidateRoom, type LocalSearch } from "./candidates.js";
 import {
@@ -10,9 +9,9 @@ import {
   type ExpectationModel,
   type ExpectationResult,
   expectBatch,
-  type KeptRows,
   type ListedOrientations,
 } from "./expectation.js";
+import { type GridTables, gridTables, type Keep } from "./grid-tables.js";
 import { batchLengths, type HostBatch, type HostList, hostBatch, isListed } from "./host-batch.js";
 import { prepareImages } from "./images.js";
 import { finishSums, type HostSums, type ReconstructedClass, regularisedMap } from "./maximisation.js";
@@ -46,8 +45,6 @@ export interface IterationInput {
   readonly seeds?: Uint32Array;
 }
 
-export type Keep = "views" | "slices" | "nothing";
-
 /** What the memory plan decides. */
 export interface BatchChoice {
   /** Particles at a time. */
@@ -78,55 +75,7 @@ const viewBytes = 2 ** 26;
 /** Coarse samples that a particle of a batch may keep on average. */
 const keptEach = 4096;
 
-/** Tables of a search over the same orientations for all particles. */
-type GridTables = Pick<ExpectationModel, "slices_ok" | "orientations" | "matrices" | "rows" | "kept">;
 type IterationModel = Omit<ExpectationModel, keyof GridTables>;
-
-async function gridTables(
-  runtime: Runtime,
-  projector: CentredArray,
-  search: Search,
-  coarse: PixelSet,
-  fine: PixelSet,
-  keep: Keep,
-): Promise<GridTables> {
-  const { classes } = projector;
-  const all = Uint32Array.from({ length: search.orientations }, (_, o) => o);
-  const orientations = classes * search.orientations;
-  const rows = search.orientations * search.rotations;
-  const put = (name: string, values: Float64Array) => {
-    const buffer = runtime.alloc("real", name, values.length);
-    runtime.upload(buffer, values);
-    return buffer;
-  };
-  const slices_ok = runtime.alloc("complex", "slices", orientations * coarse.count);
-  const coarseMatrices = put("coarse orientations", search.coarseMatrices(all));
-  const matrices = put("child orientations", search.childMatrices(all));
-  await runtime.projectSlices({
-    projector,
-    matrices: coarseMatrices,
-    rows: search.orientations,
-    first: 0,
-    count: orientations,
-    pixels: coarse,
-    slices_ok,
-  });
-  if (keep === "nothing") return { slices_ok, orientations, matrices, rows };
-  const kept = keepRows(runtime, keep, classes * rows, search.rotations, fine.count);
-  for (const { slices, views } of kept) {
-    for (const buffer of Object.values(views ?? {})) await runtime.clear(buffer);
-    await runtime.projectSlices({
-      projector,
-      matrices,
-      rows,
-      first: slices.firstRow,
-      count: slices.rows,
-      pixels: fine,
-      slices_ok: slices.slices_ok,
-    });
-  }
-  return { slices_ok, orientations, matrices, rows, kept };
-}
 
 /** The expectation of one iteration: fed with batches, asked for the classes. Lives in the scope of its references. */
 export class DeviceIteration {
@@ -542,31 +491,6 @@ export class DeviceIteration {
       out_ik,
     });
   }
-}
-
-/** Room for what is kept of all child orientations, in ranges of whole parents that fit one buffer each. */
-function keepRows(runtime: Runtime, keep: Keep, rows: number, rotations: number, pixels: number): KeptRows[] {
-  const bytes = rotations * pixels * runtime.layout.elementBytes.complex;
-  const parents = rows / rotations;
-  const each = Math.min(parents, Math.floor(runtime.capabilities.maxBufferBytes / bytes));
-  if (each < 1)
-    throw new UnsupportedError(`slices of one orientation take ${bytes} bytes, more than one buffer holds`);
-  const ranges = Math.ceil(parents / each);
-  return Array.from({ length: ranges }, (_, range) => {
-    const firstRow = range * each * rotations;
-    const own = Math.min(each * rotations, rows - firstRow);
-    return {
-      slices: { firstRow, rows: own, slices_ok: runtime.alloc("complex", "child slices", own * pixels) },
-      ...(keep === "views"
-        ? {
-            views: {
-              numerator_vk: runtime.alloc("complex", "view numerators", own * pixels),
-              weight_vk: runtime.alloc("real", "view weights", own * pixels),
-            },
-          }
-        : {}),
-    };
-  });
 }
 
 /** Signed whole numbers in two's complement. */

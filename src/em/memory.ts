@@ -4,10 +4,11 @@ import type { Runtime, RuntimeLayout } from "../runtime/contract.js";
 import { type MemoryPlan, planMemory } from "../runtime/plan.js";
 import { centredLength } from "../runtime/tables.js";
 import { accuracyBuffers } from "./accuracy.js";
+import type { Keep } from "./grid-tables.js";
 import { reconstructHalves } from "./halves.js";
-import { type BatchChoice, DeviceIteration, type IterationInput, type Keep } from "./iteration.js";
+import { type BatchChoice, DeviceIteration, type IterationInput } from "./iteration.js";
+import { accuracyParticles } from "./model-update.js";
 import { DeviceReferences } from "./references.js";
-import { accuracyParticles } from "./run-iteration.js";
 
 /** Memory of a device: its pieces, and the largest buffer that it takes. */
 export interface MemoryLimits {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Margin, poseDifferences, watchMargins } from "../../src/app/margins.js";
-import type { Keep } from "../../src/em/iteration.js";
+import type { Keep } from "../../src/em/grid-tables.js";
 import type { RefineOptions } from "../../src/em/options.js";
 import type { Refinement } from "../../src/em/refinement.js";
 import { searchOf } from "../../src/em/run-iteration.js";

@@ -1,4 +1,4 @@
-import type { Keep } from "../../src/em/iteration.js";
+import type { Keep } from "../../src/em/grid-tables.js";
 import { methodOptions, type RefineOptions } from "../../src/em/options.js";
 import { particleSet } from "../../src/em/particles.js";
 import {

@@ -1,0 +1,81 @@
+import type { CentredArray, PixelSet, Runtime } from "../runtime/contract.js";
+import { UnsupportedError } from "../runtime/errors.js";
+import type { ExpectationModel, KeptRows } from "./expectation.js";
+import type { Search } from "./search.js";
+
+/** What an iteration keeps of all child orientations: slices; slices and views; nothing. */
+export type Keep = "views" | "slices" | "nothing";
+
+/** Tables of a search over the same orientations for all particles. */
+export type GridTables = Pick<ExpectationModel, "slices_ok" | "orientations" | "matrices" | "rows" | "kept">;
+
+export async function gridTables(
+  runtime: Runtime,
+  projector: CentredArray,
+  search: Search,
+  coarse: PixelSet,
+  fine: PixelSet,
+  keep: Keep,
+): Promise<GridTables> {
+  const { classes } = projector;
+  const all = Uint32Array.from({ length: search.orientations }, (_, o) => o);
+  const orientations = classes * search.orientations;
+  const rows = search.orientations * search.rotations;
+  const put = (name: string, values: Float64Array) => {
+    const buffer = runtime.alloc("real", name, values.length);
+    runtime.upload(buffer, values);
+    return buffer;
+  };
+  const slices_ok = runtime.alloc("complex", "slices", orientations * coarse.count);
+  const coarseMatrices = put("coarse orientations", search.coarseMatrices(all));
+  const matrices = put("child orientations", search.childMatrices(all));
+  await runtime.projectSlices({
+    projector,
+    matrices: coarseMatrices,
+    rows: search.orientations,
+    first: 0,
+    count: orientations,
+    pixels: coarse,
+    slices_ok,
+  });
+  if (keep === "nothing") return { slices_ok, orientations, matrices, rows };
+  const kept = keepRows(runtime, keep, classes * rows, search.rotations, fine.count);
+  for (const { slices, views } of kept) {
+    for (const buffer of Object.values(views ?? {})) await runtime.clear(buffer);
+    await runtime.projectSlices({
+      projector,
+      matrices,
+      rows,
+      first: slices.firstRow,
+      count: slices.rows,
+      pixels: fine,
+      slices_ok: slices.slices_ok,
+    });
+  }
+  return { slices_ok, orientations, matrices, rows, kept };
+}
+
+/** Room for what is kept of all child orientations, in ranges of whole parents that fit one buffer each. */
+function keepRows(runtime: Runtime, keep: Keep, rows: number, rotations: number, pixels: number): KeptRows[] {
+  const bytes = rotations * pixels * runtime.layout.elementBytes.complex;
+  const parents = rows / rotations;
+  const each = Math.min(parents, Math.floor(runtime.capabilities.maxBufferBytes / bytes));
+  if (each < 1)
+    throw new UnsupportedError(`slices of one orientation take ${bytes} bytes, more than one buffer holds`);
+  const ranges = Math.ceil(parents / each);
+  return Array.from({ length: ranges }, (_, range) => {
+    const firstRow = range * each * rotations;
+    const own = Math.min(each * rotations, rows - firstRow);
+    return {
+      slices: { firstRow, rows: own, slices_ok: runtime.alloc("complex", "child slices", own * pixels) },
+      ...(keep === "views"
+        ? {
+            views: {
+              numerator_vk: runtime.alloc("complex", "view numerators", own * pixels),
+              weight_vk: runtime.alloc("real", "view weights", own * pixels),
+            },
+          }
+        : {}),
+    };
+  });
+}
