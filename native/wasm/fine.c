@@ -203,7 +203,7 @@ KERNEL(view_rows, const u32 *merged; const u32 *members; u32 *rows;) {
 }
 
 // Samples whose phases are added up at one time.
-enum { list_room = 64, sum_block = 64 };
+enum { list_room = 64, sum_block = 128 };
 
 // sums += sum over the listed samples of weight x phases, `width` numbers a row (a multiple of 16).
 static inline void add_phases(const float *phases, u32 width, const u32 *list, const float *weights, u32 count, float *sums) {

@@ -15,17 +15,27 @@ static inline range values_of(const u32 *starts, u32 segment, u32 children, u32 
 static inline f4 finite_mask(f4 v) { return (f4)(((i4)v & 0x7f800000) != 0x7f800000); }
 static inline f4 choose(f4 mask, f4 yes, f4 no) { return (f4)wasm_v128_bitselect((v128_t)yes, (v128_t)no, (v128_t)mask); }
 
-// Log weights of a row of `count` samples whose priors are prior + shift[at % shifts] (shift 0: prior alone).
+static inline f4 max4(f4 a, f4 b) { return (f4)wasm_f32x4_pmax((v128_t)a, (v128_t)b); }
+
+// Log weights of a row of samples with priors prior + shifts[at] (prior + shift without table), in place; returns their largest by lane.
 static inline f4 log_weight(f4 value, f4 prior, f4 shift, float scale) {
   f4 allowed = (f4)((prior > splat(log_zero)) & (shift > splat(log_zero)));
   return choose((f4)((i4)finite_mask(value) & (i4)allowed), prior + shift - splat(scale) * value, splat(log_zero));
 }
 
-static void log_weights(float *values, u32 count, float prior, const float *shifts, float shift, float scale) {
+static f4 log_weights(float *values, u32 count, float prior, const float *shifts, float shift, float scale, f4 most) {
   u32 at = 0;
-  for (; at + 4 <= count; at += 4)
-    store4(values + at, log_weight(load4(values + at), splat(prior), shifts ? load4(shifts + at) : splat(shift), scale));
-  for (; at < count; at++) values[at] = log_weight(splat(values[at]), splat(prior), splat(shifts ? shifts[at] : shift), scale)[0];
+  for (; at + 4 <= count; at += 4) {
+    f4 weight = log_weight(load4(values + at), splat(prior), shifts ? load4(shifts + at) : splat(shift), scale);
+    store4(values + at, weight);
+    most = max4(most, weight);
+  }
+  for (; at < count; at++) {
+    f4 weight = log_weight(splat(values[at]), splat(prior), splat(shifts ? shifts[at] : shift), scale);
+    values[at] = weight[0];
+    most = max4(most, weight);
+  }
+  return most;
 }
 
 KERNEL(weights, float *values; const u32 *starts; const u32 *first_sample; const float *prior_o; const float *prior_t; float *log_max; float *sums; u32 *best; u32 segment; u32 children; u32 orientations; u32 translations; u32 per_particle; float scale;) {
@@ -33,31 +43,29 @@ KERNEL(weights, float *values; const u32 *starts; const u32 *first_sample; const
     range own = values_of(p->starts, p->segment, p->children, i);
     const float *prior_o = p->prior_o + (p->per_particle ? i * p->orientations : 0);
     const float *prior_t = p->prior_t + i * p->translations;
+    f4 tops = splat(log_zero);
     if (p->starts == 0)
       for (u32 o = 0; o < p->orientations; o++)
-        log_weights(p->values + own.from + o * p->translations, p->translations, prior_o[o], prior_t, 0, p->scale);
+        tops = log_weights(p->values + own.from + o * p->translations, p->translations, prior_o[o], prior_t, 0, p->scale, tops);
     else
       for (u32 g = p->starts[i]; g < p->starts[i + 1]; g++) {
         u32 coarse = p->first_sample[g] / p->children;
-        log_weights(p->values + g * p->children, p->children, prior_o[coarse / p->translations], 0, prior_t[coarse % p->translations], p->scale);
+        tops = log_weights(p->values + g * p->children, p->children, prior_o[coarse / p->translations], 0, prior_t[coarse % p->translations], p->scale, tops);
       }
-    f4 tops = splat(log_zero);
-    u32 at = own.from;
-    for (; at + 4 <= own.to; at += 4) tops = (f4)wasm_f32x4_pmax((v128_t)tops, (v128_t)load4(p->values + at));
     float top = log_zero;
     for (u32 lane = 0; lane < 4; lane++) top = tops[lane] > top ? tops[lane] : top;
-    for (; at < own.to; at++) top = p->values[at] > top ? p->values[at] : top;
     u32 best = 0;
     if (top > log_zero)
       while (p->values[own.from + best] != top) best++;
     // Partial sums of 1,024 weights in float32, their sum in float64.
     f64 sum = 0;
-    for (at = own.from; at < own.to;) {
+    for (u32 at = own.from; at < own.to;) {
       u32 stop = min_u(at + 1024, own.to);
       f4 part = splat(0);
       for (; at + 4 <= stop; at += 4) {
-        f4 value = load4(p->values + at);
-        f4 weight = (f4)((i4)exp4(value - splat(top)) & (value > splat(log_zero)));
+        f4 value = load4(p->values + at), below = value - splat(top);
+        f4 weight = splat(0);
+        if (wasm_v128_any_true((v128_t)(below > splat(-87.0f)))) weight = (f4)((i4)exp4(below) & (value > splat(log_zero)));
         store4(p->values + at, weight);
         part += weight;
       }
@@ -92,6 +100,35 @@ static inline float float_of(u32 bits) {
   return both.value;
 }
 
+typedef struct {
+  u32 counts[256], rest;
+  u64 masses[256], total;
+} histogram;
+
+static void add_weight(histogram *to, float weight, u32 level, u32 prefix) {
+  u32 bits = bits_of(weight), shift = 24 - 8 * level;
+  if (bits == 0 || (level > 0 && bits >> (shift + 8) != prefix)) return;
+  u64 mass = mass_of(weight);
+  to->counts[bits >> shift & 255]++;
+  to->masses[bits >> shift & 255] += mass;
+  to->total += mass;
+  to->rest++;
+}
+
+// Counts and masses of the weights from `least`, by eight of their bits, where those above are `prefix`.
+static void fill_histogram(histogram *to, const float *values, u32 count, float least, u32 level, u32 prefix) {
+  *to = (histogram){0};
+  u32 at = 0;
+  for (; at + 4 <= count; at += 4) {
+    f4 four = load4(values + at);
+    if (!wasm_v128_any_true((v128_t)(four >= splat(least)))) continue;
+    for (u32 lane = 0; lane < 4; lane++)
+      if (four[lane] >= least) add_weight(to, four[lane], level, prefix);
+  }
+  for (; at < count; at++)
+    if (values[at] >= least) add_weight(to, values[at], level, prefix);
+}
+
 // The smallest of the weights (0 to 1) that hold 1 - tail of the sum, at most `cap` of them: radix selection over the bits of the weights,
 // eight at a time from the top.
 KERNEL(select_significant, const float *values; const u32 *starts; float *threshold; u32 *count_i; u32 segment; u32 children; u32 cap; f64 tail;) {
@@ -99,26 +136,26 @@ KERNEL(select_significant, const float *values; const u32 *starts; float *thresh
     range own = values_of(p->starts, p->segment, p->children, i);
     u32 prefix = 0, above_count = 0;
     u64 wanted = 0, above = 0;
+    // Smaller weights have no mass.
+    float least = 0x1p-41f;
+    histogram bins;
     p->threshold[i] = 3.4028234e38f;
     p->count_i[i] = 0;
     for (u32 level = 0; level < 4; level++) {
-      u32 shift = 24 - 8 * level;
-      u32 counts[256] = {0};
-      u64 masses[256] = {0};
-      u64 total = 0;
-      u32 rest = 0;
-      for (u32 at = own.from; at < own.to; at++) {
-        u32 bits = bits_of(p->values[at]);
-        if (bits == 0 || (level > 0 && bits >> (shift + 8) != prefix)) continue;
-        u64 mass = mass_of(p->values[at]);
-        counts[(bits >> shift) & 255]++;
-        masses[(bits >> shift) & 255] += mass;
-        total += mass;
-        rest++;
+      fill_histogram(&bins, p->values + own.from, own.to - own.from, least, level, prefix);
+      if (level == 0) {
+        u64 left = (u64)__builtin_rint((f64)bins.total * p->tail);
+        if (left == 0 && least > 0) {
+          // Nothing may be left out: those without mass count as well.
+          least = 0;
+          fill_histogram(&bins, p->values + own.from, own.to - own.from, least, level, prefix);
+        }
+        wanted = bins.total - left;
       }
-      if (level == 0) wanted = total - (u64)__builtin_rint((f64)total * p->tail);
-      u32 bin = 256;
+      u32 *counts = bins.counts, rest = bins.rest;
+      u64 *masses = bins.masses;
       // Where nothing crosses, all are needed: the last bin that has any.
+      u32 bin = 256;
       while (rest > 0) {
         if (counts[--bin] == 0) continue;
         if (above + masses[bin] > wanted || above_count + counts[bin] >= p->cap || counts[bin] == rest) break;

@@ -5,7 +5,7 @@ import type { CpuDevice } from "./device.js";
 import { sliceParams } from "./projection.js";
 
 /** Rows of a block of each side of the coarse products, side of a tile of diff2_tiled, and pixels of an item of the sums. Also in the kernels. */
-const blocks = { orientations: 48, columns: 96, tile: 32, sum: 64 } as const;
+const blocks = { orientations: 48, columns: 96, tile: 32, sum: 128 } as const;
 /** Numbers of the phases of all translations at the pixels of an item. */
 const phasesRoom = 2 ** 18;
 

@@ -6,8 +6,9 @@ import type { StartWorker } from "./pool.js";
 
 /** A thread of the process. It does not keep the process alive. */
 const startWorker: StartWorker = (source, setup) => {
-  const script = `const { parentPort, workerData } = require("node:worker_threads");
-(${source})(workerData, () => parentPort.postMessage("ready"));`;
+  // The text may be taken for either kind of module.
+  const script = `import("node:worker_threads").then(({ parentPort, workerData }) =>
+    (${source})(workerData, () => parentPort.postMessage("ready")));`;
   const worker = new Worker(script, { eval: true, workerData: setup });
   const ready = new Promise<void>((resolve, reject) => {
     worker.once("message", resolve);
