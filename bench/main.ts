@@ -1,5 +1,6 @@
 import { benchCoarse } from "./coarse.js";
 import { benchContract } from "./contract.js";
+import { benchCpu } from "./cpu.js";
 import { benchMemory } from "./memory.js";
 import { benchMrc } from "./mrc.js";
 import { formatTable, record, root, save } from "./record.js";
@@ -14,6 +15,7 @@ const benchmarks = {
   memory: benchMemory,
   contract: benchContract,
   coarse: benchCoarse,
+  cpu: benchCpu,
 };
 
 const asked = process.argv.slice(2);

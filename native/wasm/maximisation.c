@@ -30,6 +30,7 @@ static u32 pixel_rows(const u32 *xy, u32 pixels, pixel_row *rows) {
 
 static const f64 largest = 1152921504606846976.0;  // 2^60
 static const f64 exact = 2251799813685248.0;       // 2^51
+static const f64 slack = 1e-3;
 
 // The nearest integers of numbers below 2^51: added to 1.5 x 2^52 they are its last digits.
 static inline l2 nearest2(d2 v) {
@@ -48,16 +49,15 @@ static inline int below(f64 limit, f64 a, f64 b, f64 c) {
 
 static inline void add2(i64 *at, l2 value) { wasm_v128_store(at, (v128_t)((l2)wasm_v128_load(at) + value)); }
 
-// The columns at which low <= sign z(x) < high may hold, z(x) = a x + b; one more on either side.
-static void narrow(f64 a, f64 b, f64 low, f64 high, i32 *from, i32 *to) {
-  if (__builtin_fabs(a) < 1e-9) {
-    if (b < low - 1e-3 || b > high + 1e-3) *to = *from;
-    return;
-  }
-  f64 one = (low - b) / a, two = (high - b) / a;
-  f64 least = one < two ? one : two, most = one < two ? two : one;
-  if (least > *from) *from = least > *to ? *to : max_i(*from, (i32)__builtin_floor(least) - 1);
-  if (most < *to) *to = most < *from - 2 ? *from : min_i(*to, (i32)__builtin_ceil(most) + 2);
+// The first column from v on, which may be far outside.
+static inline i32 column(f64 v) { return (i32)__builtin_ceil(v < -1e6 ? -1e6 : v > 1e6 ? 1e6 : v); }
+
+// First plane of a slab. Over all orientations the planes at height z of a ball of radius 1 get a share of pixels like 1 - |z|: slabs of
+// equal shares.
+static i32 slab_start(u32 slab, u32 slabs, i32 radius) {
+  f64 share = (f64)slab / slabs;
+  f64 z = share < 0.5 ? __builtin_sqrt(2 * share) - 1 : 1 - __builtin_sqrt(2 - 2 * share);
+  return slab == slabs ? radius + 1 : slab == 0 ? -radius : rounded(z * radius);
 }
 
 // Views spread into an accumulator with trilinear weights: three 64-bit integers an element (real, imaginary, weight), in units. An item
@@ -67,27 +67,40 @@ KERNEL(backproject, const complex *numerator; const float *weight; const float *
   u32 rows = pixel_rows(p->xy, p->pixels, 0);
   pixel_row row_of[rows];
   pixel_rows(p->xy, p->pixels, row_of);
+  f64 most_r2 = 0;
+  for (u32 k = 0; k < p->pixels; k++) {
+    f64 r2 = length2(pixel_x(p->xy[k]), pixel_y(p->xy[k]), 0);
+    if (r2 > most_r2) most_r2 = r2;
+  }
   for (u32 slab = first; slab < end; slab++) {
-    i32 low = (i32)(slab * (u32)side / p->slabs) - radius, high = (i32)((slab + 1) * (u32)side / p->slabs) - radius;
+    i32 low = slab_start(slab, p->slabs, radius), high = slab_start(slab + 1, p->slabs, radius);
     for (u32 v = 0; v < p->views; v++) {
       const float *m = p->matrices + 9 * (p->orientation[v] % p->rows_a_class);
       i64 *sums = p->accumulator + 3 * (u64)(p->orientation[v] / p->rows_a_class * p->class_length);
       float ax = p->padding * m[0], bx = p->padding * m[1], ay = p->padding * m[3], by = p->padding * m[4];
       float az = p->padding * m[6], bz = p->padding * m[7];
+      // Heights of the outermost pixels.
+      f64 reach = 1 + __builtin_sqrt(((f64)az * az + (f64)bz * bz) * most_r2);
+      if (low - 1 > reach || high < -reach) continue;
+      int steep = __builtin_fabsf(ax) > 1e-6f, rising = __builtin_fabsf(az) > 1e-6f && p->slabs > 1;
+      f64 per_x = steep ? 1.0 / ax : 0, per_z = rising ? 1.0 / az : 0;
       for (u32 row = 0; row < rows * 2; row++) {
         pixel_row own = row_of[row / 2];
         int mirrored = row & 1;
         float y = (float)own.y;
-        // Columns of this sign of q_x, then those that reach the slab.
-        i32 from = own.x, to = own.x + (i32)own.count;
-        f64 reach = p->padding * 65536.0;
-        if (mirrored) narrow(-ax, -(f64)bx * y, 0, reach, &from, &to);
-        else narrow(ax, (f64)bx * y, 0, reach, &from, &to);
-        if (p->slabs > 1) {
-          if (mirrored) narrow(-az, -(f64)bz * y, low - 1, high, &from, &to);
-          else narrow(az, (f64)bz * y, low - 1, high, &from, &to);
+        // Columns of this sign of q_x, and those that reach the slab; rounding may move either end by less than `slack` elements.
+        i32 from = own.y < 0 && own.x == 0 ? 1 : own.x, to = own.x + (i32)own.count;
+        if (steep) {
+          f64 turn = -(f64)bx * y * per_x, more = slack * __builtin_fabs(per_x);
+          if ((ax > 0) != mirrored) from = max_i(from, column(turn - more));
+          else to = min_i(to, column(turn + more) + 1);
         }
-        if (own.y < 0 && from == 0) from = 1;
+        if (rising) {
+          f64 least = mirrored ? -high : low - 1, most = mirrored ? 1 - low : high, more = slack * __builtin_fabs(per_z);
+          f64 one = (least - (f64)bz * y) * per_z, two = (most - (f64)bz * y) * per_z;
+          from = max_i(from, column((az > 0 ? one : two) - more));
+          to = min_i(to, column((az > 0 ? two : one) + more) + 1);
+        }
         for (i32 x = from; x < to; x++) {
           u32 id = v * p->pixels + own.k0 + (u32)(x - own.x);
           float share = p->weight[id];

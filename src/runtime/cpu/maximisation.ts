@@ -29,7 +29,7 @@ export const maximisationOperations: Operations<CpuDevice, MaximisationOperation
   backproject(cpu, a) {
     const { geometry, pixels } = a;
     // Integer sums: how the planes are dealt out does not matter.
-    const slabs = cpu.threads === 1 ? 1 : Math.min(6 * cpu.threads, centredPlanes(geometry));
+    const slabs = cpu.threads === 1 ? 1 : Math.min(2 * cpu.threads, centredPlanes(geometry));
     cpu.run("backproject", slabs, (50 * a.count * pixels.count) / slabs, {
       numerator: a.numerator_vk,
       weight: a.weight_vk,
