@@ -85,3 +85,14 @@ export const webGpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
   griddingUpdate: rounding,
   inverseWeight: rounding,
 };
+
+/** The same on the cpu runtime, whose exp is accurate and whose table look-ups are those of float64. */
+export const cpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
+  ...webGpuTolerances,
+  weightsFromDiff2: {
+    bound: 2e-5,
+    reason:
+      "the exponent, up to 88, is a float32 difference: 2^-24 of scores of hundreds goes into the weight",
+  },
+  griddingKernel: rounding,
+};
