@@ -82,9 +82,6 @@ KERNEL(weights, float *values; const u32 *starts; const u32 *first_sample; const
   }
 }
 
-// Masses are 64-bit integers in units of 2^-40, so no order matters.
-static inline u64 mass_of(float weight) { return (u64)__builtin_rint((f64)weight * 1099511627776.0); }
-
 static inline u32 bits_of(float value) {
   union {
     float value;
@@ -100,15 +97,18 @@ static inline float float_of(u32 bits) {
   return both.value;
 }
 
+// Masses are 64-bit integers, so no order matters; `units` to one: 2^40 to the power of two below the largest weight.
+static inline u64 mass_of(float weight, f64 units) { return (u64)__builtin_rint((f64)weight * units); }
+
 typedef struct {
   u32 counts[256], rest;
   u64 masses[256], total;
 } histogram;
 
-static void add_weight(histogram *to, float weight, u32 level, u32 prefix) {
+static void add_weight(histogram *to, float weight, f64 units, u32 level, u32 prefix) {
   u32 bits = bits_of(weight), shift = 24 - 8 * level;
   if (bits == 0 || (level > 0 && bits >> (shift + 8) != prefix)) return;
-  u64 mass = mass_of(weight);
+  u64 mass = mass_of(weight, units);
   to->counts[bits >> shift & 255]++;
   to->masses[bits >> shift & 255] += mass;
   to->total += mass;
@@ -116,17 +116,17 @@ static void add_weight(histogram *to, float weight, u32 level, u32 prefix) {
 }
 
 // Counts and masses of the weights from `least`, by eight of their bits, where those above are `prefix`.
-static void fill_histogram(histogram *to, const float *values, u32 count, float least, u32 level, u32 prefix) {
+static void fill_histogram(histogram *to, const float *values, u32 count, float least, f64 units, u32 level, u32 prefix) {
   *to = (histogram){0};
   u32 at = 0;
   for (; at + 4 <= count; at += 4) {
     f4 four = load4(values + at);
     if (!wasm_v128_any_true((v128_t)(four >= splat(least)))) continue;
     for (u32 lane = 0; lane < 4; lane++)
-      if (four[lane] >= least) add_weight(to, four[lane], level, prefix);
+      if (four[lane] >= least) add_weight(to, four[lane], units, level, prefix);
   }
   for (; at < count; at++)
-    if (values[at] >= least) add_weight(to, values[at], level, prefix);
+    if (values[at] >= least) add_weight(to, values[at], units, level, prefix);
 }
 
 // The smallest of the weights (0 to 1) that hold 1 - tail of the sum, at most `cap` of them: radix selection over the bits of the weights,
@@ -136,19 +136,27 @@ KERNEL(select_significant, const float *values; const u32 *starts; float *thresh
     range own = values_of(p->starts, p->segment, p->children, i);
     u32 prefix = 0, above_count = 0;
     u64 wanted = 0, above = 0;
+    f4 tops = splat(0);
+    u32 at = own.from;
+    for (; at + 4 <= own.to; at += 4) tops = max4(tops, load4(p->values + at));
+    for (; at < own.to; at++) tops = max4(tops, splat(p->values[at]));
+    float top = 0;
+    for (u32 lane = 0; lane < 4; lane++) top = tops[lane] > top ? tops[lane] : top;
+    float below = float_of(bits_of(top) & 0x7f800000);
+    f64 units = below > 0 ? 0x1p40 / (f64)below : 0x1p40;
     // Smaller weights have no mass.
-    float least = 0x1p-41f;
+    float least = below * 0x1p-41f;
     histogram bins;
     p->threshold[i] = 3.4028234e38f;
     p->count_i[i] = 0;
     for (u32 level = 0; level < 4; level++) {
-      fill_histogram(&bins, p->values + own.from, own.to - own.from, least, level, prefix);
+      fill_histogram(&bins, p->values + own.from, own.to - own.from, least, units, level, prefix);
       if (level == 0) {
         u64 left = (u64)__builtin_rint((f64)bins.total * p->tail);
         if (left == 0 && least > 0) {
           // Nothing may be left out: those without mass count as well.
           least = 0;
-          fill_histogram(&bins, p->values + own.from, own.to - own.from, least, level, prefix);
+          fill_histogram(&bins, p->values + own.from, own.to - own.from, least, units, level, prefix);
         }
         wanted = bins.total - left;
       }
@@ -167,7 +175,7 @@ KERNEL(select_significant, const float *values; const u32 *starts; float *thresh
       prefix = prefix << 8 | bin;
       if (level < 3) continue;
       // All entries of this bin are equal: how many of them are needed?
-      u64 one = mass_of(float_of(prefix));
+      u64 one = mass_of(float_of(prefix), units);
       u32 most = min_u(counts[bin], p->cap - above_count);
       u32 needed = 1;
       while (needed < most && above + one * needed <= wanted) needed++;

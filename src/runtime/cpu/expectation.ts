@@ -1,4 +1,5 @@
 import type { CoarsePass, DeviceBuffer, FinePass, ParticleBatch, Phases } from "../contract.js";
+import { UnsupportedError } from "../errors.js";
 import type { ExpectationOperation, Operations } from "../operations.js";
 import { coarseParts, expectLength, fineScratch, sumsScratch } from "../tables.js";
 import type { CpuDevice } from "./device.js";
@@ -140,6 +141,17 @@ function direct(cpu: CpuDevice, pass: CoarsePass, diff2: DeviceBuffer): void {
     });
 }
 
+/** Child translations that a thread has room for. */
+const mostTranslations = 2 ** 14;
+
+function checkFine({ phases, scratch }: FinePass, scratchLength: number): void {
+  expectLength(scratch, scratchLength);
+  if (phases.count > mostTranslations)
+    throw new UnsupportedError(
+      `${phases.count} child translations; the cpu runtime takes ${mostTranslations}, use a smaller range or a larger step`,
+    );
+}
+
 const fineShape = ({ batch }: FinePass) => ({ particles: batch.count, pixels: batch.pixels.count });
 
 /** Parameters that the kernels of fine passes share. */
@@ -174,7 +186,7 @@ export const expectationOperations: Operations<CpuDevice, ExpectationOperation> 
   diff2Fine(cpu, pass) {
     const { batch, samples, correlation, scratch } = pass;
     const pixels = batch.pixels.count;
-    expectLength(scratch, fineScratch(fineShape(pass)));
+    checkFine(pass, fineScratch(fineShape(pass)));
     const factors = cpu.address(scratch, 2 * batch.count * pixels);
     cpu.run("fine_operands", batch.count, 3 * pixels, {
       images: batch.images_ik,
@@ -227,7 +239,7 @@ export const expectationOperations: Operations<CpuDevice, ExpectationOperation> 
     const { batch, samples, viewCount, scratch, childSlices } = pass;
     const { count } = batch.pixels;
     if (viewCount === 0) return;
-    expectLength(scratch, sumsScratch(fineShape(pass), viewCount, childSlices !== undefined));
+    checkFine(pass, sumsScratch(fineShape(pass), viewCount, childSlices !== undefined));
     const { merged_m2: merged, members_v2: members } = pass;
     cpu.run("view_rows", pass.mergedCount, 10, { merged, members, rows: scratch });
     const room = Math.floor(phasesRoom / (2 * pass.phases.count) / 8) * 8;
