@@ -15,10 +15,10 @@ import { denseBytes, groupedBytes } from "../src/runtime/weights.js";
 import type { BenchResult, BenchRow } from "./record.js";
 
 /** Orientations of HEALPix order 3, translations of a 5 px range in steps of 2, pixels of a size of 62, particles of a batch. */
-const full = { orientations: 36864, translations: 21, size: 62, particles: 64 };
+export const coarseShape = { orientations: 36864, translations: 21, size: 62, particles: 64 };
 const order2 = { parents: 36864 * 45, children: 32, kept: 1000 };
 
-interface Timing {
+export interface Timing {
   readonly seconds: number;
   /** Share of the time in which the host prepares and submits work; the rest it waits for the device. */
   readonly hostShare: number;
@@ -27,7 +27,7 @@ interface Timing {
 const middle = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
 
 /** Medians of runs that take `least` ms together, at least three, after two that measure the device's rates. */
-async function time(
+export async function time(
   submit: () => Promise<void>,
   finish: () => Promise<void>,
   least: number,
@@ -50,9 +50,10 @@ async function time(
   return { seconds: middle(seconds), hostShare: middle(shares) };
 }
 
-async function timeStrategies(
+/** The coarse pass by its strategies; `reach`: the share of the particles that each is timed with. */
+export async function timeStrategies(
   runtime: Runtime,
-  shape: typeof full,
+  shape: typeof coarseShape,
   reach: Readonly<Record<CoarseStrategy, number>>,
 ): Promise<Map<CoarseStrategy, Timing & { particles: number }>> {
   const { orientations, translations, size, particles } = shape;
@@ -110,7 +111,11 @@ export async function benchCoarse(): Promise<BenchResult> {
   const { software, device } = runtime.capabilities;
   // Scaled in orientations and particles alike where the processor plays the card.
   const scale = software ? 3 / 32 : 1;
-  const shape = { ...full, orientations: full.orientations * scale, particles: full.particles * scale };
+  const shape = {
+    ...coarseShape,
+    orientations: coarseShape.orientations * scale,
+    particles: coarseShape.particles * scale,
+  };
   runtime.push("iteration");
   const timings = await timeStrategies(runtime, shape, { direct: software ? 1 / 6 : 1, tiled: 1, gemm: 1 });
   await runtime.close();

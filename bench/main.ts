@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { benchCoarse } from "./coarse.js";
 import { benchContract } from "./contract.js";
+import { benchCpu } from "./cpu.js";
 import { benchMemory } from "./memory.js";
 import { benchMrc } from "./mrc.js";
 import { formatTable, record, root, save } from "./record.js";
@@ -32,6 +33,7 @@ const benchmarks = {
       ...(iterations === undefined ? {} : { iterations: Number(iterations) }),
       ...(relionIterations === undefined ? {} : { relionIterations: Number(relionIterations) }),
     }),
+  cpu: benchCpu,
 };
 
 const names = asked.length === 0 ? Object.keys(benchmarks) : asked;

@@ -85,3 +85,30 @@ export const webGpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
   griddingUpdate: rounding,
   inverseWeight: rounding,
 };
+
+const float64: Tolerance = {
+  bound: 3e-7,
+  reason: "computed in float64, rounded to float32 at the end (shell sums: once a plane)",
+};
+
+/** The same on the cpu runtime, which computes in float64 where that costs nothing. */
+export const cpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
+  ...webGpuTolerances,
+  softMask: float64,
+  shellPower: float64,
+  ctf: float64,
+  lowPass: float64,
+  padMap: float64,
+  correctGridding: float64,
+  imageConstants: float64,
+  weightsFromDiff2: {
+    bound: 5e-5,
+    reason: "log weights are float32 differences: 2^-25 of scores of hundreds, twice, goes into the exponent",
+  },
+  translationMoments: float64,
+  shellTerms: float64,
+  symmetrise: float64,
+  shellStatistics: float64,
+  shellProducts: float64,
+  griddingKernel: rounding,
+};

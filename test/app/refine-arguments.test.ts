@@ -233,7 +233,7 @@ describe("errors", () => {
     ["--sym C0", /^symmetry C0 is not known/],
     ["--memory lots", /^--memory lots: is not an amount of memory/],
     ["--runtime cuda", "--runtime cuda: is not in this version yet; auto, webgpu, reference are"],
-    ["--runtime cpu", "--runtime cpu: is not in this version yet; auto, webgpu, reference are"],
+    ["--runtime cuda", "--runtime cuda: is not in this version yet; auto, webgpu, cpu, reference are"],
     ["--runtime opencl", "--runtime opencl: must be one of auto, webgpu, reference"],
     ["--gsd tile", "--gsd tile: must be one of direct, tiled, gemm"],
     ["--precision double --runtime webgpu", /WGSL has no float64/],

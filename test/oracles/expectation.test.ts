@@ -1,13 +1,14 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { InitialNoise } from "../../src/em/images.js";
 import type { TraceEvent } from "../../src/runtime/arena.js";
-import type { Runtime } from "../../src/runtime/contract.js";
+import type { Runtime, RuntimeLayout } from "../../src/runtime/contract.js";
+import { cpuLayout } from "../../src/runtime/cpu/index.js";
 import { planMemory, summariseTrace } from "../../src/runtime/plan.js";
 import { openReference, referenceLayout } from "../../src/runtime/reference/index.js";
 import { outputError } from "../../src/runtime/verify/harness.js";
 import { webGpuLayout } from "../../src/runtime/webgpu/index.js";
 import { goldenTable, tinyPixels } from "../support/golden.js";
-import { difference } from "../support/runtimes.js";
+import { difference, openTestCpu } from "../support/runtimes.js";
 import { box, pixelSize, search, searchTinySet } from "../support/tiny-search.js";
 import { describeWebGpu, openTestGpu } from "../support/webgpu.js";
 
@@ -88,49 +89,55 @@ describe("expectation step of the tiny set (oracle 8)", () => {
   });
 });
 
-describeWebGpu("expectation step on webgpu", () => {
-  let gpu: Runtime;
-  let gpuFound: Found;
-  const gpuEvents: TraceEvent[] = [];
+type Opened = { layout: RuntimeLayout; open: (onEvent: (event: TraceEvent) => void) => Promise<Runtime> };
+const webgpu: Opened = {
+  layout: webGpuLayout,
+  open: (onEvent) => openTestGpu({ limits: "default", bytes: 2 ** 28, onEvent }),
+};
+const cpu: Opened = { layout: cpuLayout, open: (onEvent) => openTestCpu({ bytes: 2 ** 28, onEvent }) };
+
+function float32Suite({ layout, open }: Opened): void {
+  let runtime: Runtime;
+  let own: Found;
+  const ownEvents: TraceEvent[] = [];
   beforeAll(async () => {
-    gpu = await openTestGpu({ limits: "default", onEvent: (event) => gpuEvents.push(event) });
-    gpuFound = await searchTinySet(gpu, sigma2, range, capacity);
+    runtime = await open((event) => ownEvents.push(event));
+    own = await searchTinySet(runtime, sigma2, range, capacity);
   });
 
   it("agrees with the reference", () => {
     // Tie-aware: a sample whose weight is the threshold within 1e-4 may fall on either side.
-    const off = Array.from(found.significant, (count, i) => Math.abs(count - gpuFound.significant[i]));
+    const off = Array.from(found.significant, (count, i) => Math.abs(count - own.significant[i]));
     expect(Math.max(...off)).toBeLessThanOrEqual(1);
-    expect(Array.from(gpuFound.bestSample)).toEqual(Array.from(found.bestSample));
+    expect(Array.from(own.bestSample)).toEqual(Array.from(found.bestSample));
     // Scores carry errors of a few 1e-5, weights exp of them.
-    expect(difference(gpuFound.maxProbability, found.maxProbability)).toBeLessThan(1e-4);
-    expect(difference(gpuFound.logEvidence, found.logEvidence)).toBeLessThan(1e-3);
+    expect(difference(own.maxProbability, found.maxProbability)).toBeLessThan(1e-4);
+    expect(difference(own.logEvidence, found.logEvidence)).toBeLessThan(1e-3);
     if (Math.max(...off) > 0) return;
-    expect(outputError(gpuFound.moments, found.moments)).toBeLessThan(1e-4);
-    expect(outputError(gpuFound.shellTerms, found.shellTerms)).toBeLessThan(1e-4);
-    expect(outputError(gpuFound.data, found.data)).toBeLessThan(1e-4);
-    expect(outputError(gpuFound.weight, found.weight)).toBeLessThan(1e-4);
+    expect(outputError(own.moments, found.moments)).toBeLessThan(1e-4);
+    expect(outputError(own.shellTerms, found.shellTerms)).toBeLessThan(1e-4);
+    expect(outputError(own.data, found.data)).toBeLessThan(1e-4);
+    expect(outputError(own.weight, found.weight)).toBeLessThan(1e-4);
   });
 
   it("takes the memory that its plan says, to the byte", async () => {
-    const plan = await planMemory(
-      webGpuLayout,
-      (runtime) => searchTinySet(runtime, sigma2, range, capacity),
-      {
-        slabs: [2 ** 28],
-      },
-    );
-    expect(plan.byScope).toEqual(summariseTrace(gpuEvents).byScope);
-    expect(plan.buffers).toEqual(summariseTrace(gpuEvents).buffers);
-    expect(plan.peak).toBe(gpu.memory.peak);
-    expect(gpu.memory.held).toEqual([]);
+    const plan = await planMemory(layout, (planner) => searchTinySet(planner, sigma2, range, capacity), {
+      slabs: [2 ** 28],
+    });
+    expect(plan.byScope).toEqual(summariseTrace(ownEvents).byScope);
+    expect(plan.buffers).toEqual(summariseTrace(ownEvents).buffers);
+    expect(plan.peak).toBe(runtime.memory.peak);
+    expect(runtime.memory.held).toEqual([]);
   });
 
   it("gives the same bytes on a second run and with other blocks of runs", async () => {
-    const again = await searchTinySet(gpu, sigma2, range, { ...capacity, blockViews: 41 });
-    expect(again.weight).toEqual(gpuFound.weight);
-    expect(again.data).toEqual(gpuFound.data);
-    expect(again.bestSample).toEqual(gpuFound.bestSample);
-    await gpu.close();
+    const again = await searchTinySet(runtime, sigma2, range, { ...capacity, blockViews: 41 });
+    expect(again.weight).toEqual(own.weight);
+    expect(again.data).toEqual(own.data);
+    expect(again.bestSample).toEqual(own.bestSample);
+    await runtime.close();
   });
-});
+}
+
+describeWebGpu("expectation step on webgpu", () => float32Suite(webgpu));
+describe("expectation step on cpu", () => float32Suite(cpu));

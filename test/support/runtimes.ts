@@ -1,18 +1,24 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import type { Runtime } from "../../src/runtime/contract.js";
+import type { CpuOptions } from "../../src/runtime/cpu/index.js";
+import { openNodeCpu } from "../../src/runtime/cpu/node.js";
 import { openReference } from "../../src/runtime/reference/index.js";
 import { describeWebGpu, openTestGpu } from "./webgpu.js";
+
+export const openTestCpu = (options: Omit<CpuOptions, "startWorker"> = {}): Promise<Runtime> =>
+  openNodeCpu({ bytes: 2 ** 29, threads: 2, ...options });
 
 /** The suite once for every runtime; `runtime()` is open while its tests run. */
 export function describeRuntimes(
   name: string,
-  body: (runtime: () => Runtime, kind: "reference" | "webgpu") => void,
+  body: (runtime: () => Runtime, kind: "reference" | "webgpu" | "cpu") => void,
 ): void {
-  for (const kind of ["reference", "webgpu"] as const)
+  for (const kind of ["reference", "webgpu", "cpu"] as const)
     (kind === "webgpu" ? describeWebGpu : describe)(`${name}: ${kind}`, () => {
       let runtime: Runtime;
       beforeAll(async () => {
-        runtime = kind === "webgpu" ? await openTestGpu() : openReference();
+        if (kind === "webgpu") runtime = await openTestGpu();
+        else runtime = kind === "cpu" ? await openTestCpu() : openReference();
       });
       afterAll(() => runtime.close());
       body(() => runtime, kind);

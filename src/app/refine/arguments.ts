@@ -34,6 +34,8 @@ export interface RefineArguments {
   /** Refuse particles whose background is not normalised. */
   readonly checkNorm: boolean;
   readonly runtime: OptionValues["runtime"];
+  /** Threads of the cpu runtime; all cores where not given. */
+  readonly threads?: number;
   /** Allow an adapter that runs on the processor. */
   readonly software: boolean;
   readonly precision: OptionValues["precision"];
@@ -112,7 +114,7 @@ function chooseRuntime({ runtime, precision }: OptionValues): OptionValues["runt
     throw new UserError(
       "--precision single: the reference computes in double precision alone; --runtime webgpu in single",
     );
-  return precision === "double" ? "reference" : "webgpu";
+  return precision === "double" ? "reference" : runtime;
 }
 
 function withFields(values: OptionValues): OptionFields {
@@ -168,6 +170,7 @@ export function parseRefineArguments(
     trustRefSize: values.trust_ref_size,
     checkNorm: !values.dont_check_norm,
     runtime: chooseRuntime(values),
+    ...(given.has("j") && { threads: values.j }),
     software: values.software,
     precision: values.precision,
     ...(values.memory !== undefined && { memory: values.memory }),

@@ -657,10 +657,10 @@ export const optionGroups = [
         name: "runtime",
         kind: "choice",
         default: "auto",
-        choices: ["auto", "webgpu", "reference"],
-        planned: ["cuda", "cpu"],
+        choices: ["auto", "webgpu", "cpu", "reference"],
+        planned: ["cuda"],
         continued: true,
-        help: "what computes; reference: float64 on the processor, slow, the definition",
+        help: "what computes: a graphics card through webgpu, the processor (cpu), or the slow float64 definition (reference); auto: the first of these that is there",
       },
       {
         name: "software",
@@ -743,8 +743,7 @@ export const optionGroups = [
         min: 1,
         value: "count",
         continued: true,
-        help: "threads",
-        idle: "threads are chosen by the program",
+        help: "threads of --runtime cpu (default here: all cores)",
       },
       {
         name: "pool",

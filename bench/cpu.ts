@@ -1,0 +1,88 @@
+import { availableParallelism } from "node:os";
+import { coarseStrategies, type Runtime } from "../src/runtime/contract.js";
+import { openNodeCpu } from "../src/runtime/cpu/node.js";
+import { pixelTable } from "../src/runtime/tables.js";
+import { coarseShape, time, timeStrategies } from "./coarse.js";
+import type { BenchRow } from "./record.js";
+
+/** Orientations of HEALPix order 2. */
+const shape = { ...coarseShape, orientations: 4608 };
+const operations = 4 * shape.orientations * shape.translations * pixelTable(shape.size, "shells").length;
+
+async function onThreads<T>(threads: number, body: (runtime: Runtime) => Promise<T>): Promise<T> {
+  const runtime = await openNodeCpu({ threads, bytes: 2 ** 30 });
+  runtime.push("iteration");
+  const result = await body(runtime);
+  await runtime.close();
+  return result;
+}
+
+/** Seconds of a forward and an inverse transform of a cube. */
+function timeFft(runtime: Runtime, side: number): Promise<number> {
+  const fft = runtime.makeFft([side, side, side], 1);
+  const values = runtime.alloc("real", "values", side ** 3);
+  const spectra = runtime.alloc("complex", "spectra", side * side * (Math.floor(side / 2) + 1));
+  runtime.upload(values, new Float32Array(side ** 3).fill(1));
+  const both = async () => {
+    await runtime.forwardFft(fft, values, spectra);
+    await runtime.inverseFft(fft, spectra, values);
+  };
+  return time(both, () => runtime.finish(), 500).then(({ seconds }) => seconds);
+}
+
+/** Microseconds of a command so small that nothing but starting and ending it counts; its items go to all threads. */
+async function timeCommand(runtime: Runtime): Promise<number> {
+  const count = 4096;
+  const values = runtime.alloc("real", "values", count);
+  const out = runtime.alloc("real", "out", count);
+  const shift_i2 = runtime.alloc("index", "shifts", 2 * count);
+  const factor_i = runtime.alloc("real", "factors", count);
+  await runtime.clear(shift_i2);
+  const pass = { images: values, out, shift_i2, factor_i, box: 1, count };
+  const commands = async () => {
+    for (let n = 0; n < 1000; n++) await runtime.shiftImages(pass);
+  };
+  return (await time(commands, () => runtime.finish(), 500)).seconds * 1e3;
+}
+
+/** The cpu runtime: rates of the coarse pass and of transforms, and what a second thread brings. */
+export async function benchCpu(): Promise<BenchRow[]> {
+  const reach = { direct: 1 / 32, tiled: 1 / 8, gemm: 1 };
+  const one = await onThreads(1, (runtime) => timeStrategies(runtime, shape, reach));
+  const rows: BenchRow[] = coarseStrategies.map((strategy) => {
+    const { seconds, particles } = one.get(strategy) ?? { seconds: Number.NaN, particles: 1 };
+    return {
+      name: `${strategy}, one thread`,
+      value: (operations * particles) / seconds / 1e9,
+      unit: "GFLOP/s",
+      ...(strategy === "gemm" ? { goal: 10, better: "higher" as const } : {}),
+    };
+  });
+  const seconds = one.get("gemm")?.seconds ?? Number.NaN;
+  if (availableParallelism() > 1) {
+    const two = await onThreads(2, (runtime) =>
+      timeStrategies(runtime, shape, { direct: 0, tiled: 0, gemm: 1 }),
+    );
+    rows.push({
+      name: "gemm, two threads over one",
+      value: seconds / (two.get("gemm")?.seconds ?? Number.NaN),
+      unit: "times faster",
+      goal: 1.8,
+      better: "higher",
+    });
+  }
+  for (const side of [128, 135, 131])
+    rows.push({
+      name: `forward and inverse transform of ${side}^3, one thread`,
+      value: 1e3 * (await onThreads(1, (runtime) => timeFft(runtime, side))),
+      unit: "ms",
+    });
+  rows.push({
+    name: "a command, two threads",
+    value: await onThreads(2, timeCommand),
+    unit: "us",
+    goal: 50,
+    better: "lower",
+  });
+  return rows;
+}
