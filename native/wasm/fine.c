@@ -242,7 +242,7 @@ static inline f4 cmul2(f4 a, f4 b) {
 
 // Sums over the samples of views, at `width` pixels an item: the phases of a view's samples are added up before they meet the images.
 //   terms += (Re F A*, total |F|^2), A the sum of the masked image; numerator += C w x that of the image without mask; weight += C^2 w total
-KERNEL(weighted_sums, const complex *projector_data; const complex *made; const float *matrices; const u32 *xy; const complex *images; const complex *unmasked; const float *ctf; const float *noise; const complex *phases; const float *values; const u32 *first_sample; const u32 *run_groups; const u32 *views; const u32 *rows; const float *totals; const u32 *orientation; complex *terms; complex *numerator; float *weight; u32 view_count; u32 particles; u32 pixels; u32 width; u32 translations; u32 rotations; u32 shifts; u32 size; u32 y_at; u32 radius; u32 rows_a_class; u32 class_length; u32 first_row; float padding; float max_r2;) {
+KERNEL(weighted_sums, const complex *projector_data; const complex *made; const float *matrices; const u32 *xy; const complex *images; const complex *unmasked; const float *ctf; const float *view_ctf; const float *noise; const complex *phases; const float *values; const u32 *first_sample; const u32 *run_groups; const u32 *views; const u32 *rows; const float *totals; const u32 *orientation; complex *terms; complex *numerator; float *weight; u32 view_count; u32 particles; u32 pixels; u32 width; u32 translations; u32 rotations; u32 shifts; u32 size; u32 y_at; u32 radius; u32 rows_a_class; u32 class_length; u32 first_row; float padding; float max_r2;) {
   projector from = {p->projector_data, (i32)p->radius, p->rows_a_class, p->class_length, p->padding, p->max_r2};
   u32 K = p->pixels, T = p->translations, S = p->shifts, children = p->rotations * S;
   float phases[T * S * 2 * p->width];
@@ -284,14 +284,15 @@ KERNEL(weighted_sums, const complex *projector_data; const complex *made; const 
       float total = p->totals[view];
       for (u32 k = 0; k < own; k += 2) {
         int pair = k + 1 < own;
-        f4 phase = load4(sums + 2 * k), ctf = doubled(p->ctf + at + k, pair), factor = ctf * doubled(p->noise + at + k, pair);
+        f4 phase = load4(sums + 2 * k), ctf = doubled(p->ctf + at + k, pair);
+        f4 view_ctf = doubled(p->view_ctf + at + k, pair), factor = view_ctf * doubled(p->noise + at + k, pair);
         f4 masked = cmul2(numbers(p->images + at + k, pair), phase), plain = cmul2(numbers(p->unmasked + at + k, pair), phase);
         f4 model = ctf * numbers(slice + k, pair);
         f4 cross = model * masked, power = model * model;
         f4 both = __builtin_shufflevector(cross, power, 0, 4, 2, 6) + __builtin_shufflevector(cross, power, 1, 5, 3, 7);
         put(terms + k, numbers(terms + k, pair) + both * (f4){1, total, 1, total}, pair);
         put(numerator + k, numbers(numerator + k, pair) + factor * plain, pair);
-        f4 added = ctf * factor * splat(total);
+        f4 added = view_ctf * factor * splat(total);
         weight[k] += added[0];
         if (pair) weight[k + 1] += added[2];
       }

@@ -20,14 +20,15 @@ KERNEL(pad_map, const float *map; float *padded; u32 box; u32 padded_box; u32 co
       }
 }
 
-KERNEL(make_projector, const complex *spectrum; complex *projector; u32 at; u32 radius; u32 padded_box; u32 limit; float scale;) {
+KERNEL(make_projector, const complex *spectrum; complex *projector; u32 at; u32 radius; u32 padded_box; u32 least; u32 limit; float scale;) {
   i32 radius = (i32)p->radius;
   u32 n = p->padded_box, columns = n / 2 + 1;
   for (i32 z = (i32)first - radius; z < (i32)end - radius; z++)
     for (i32 y = -radius; y <= radius; y++)
       for (i32 x = 0; x <= radius; x++) {
         complex value = {0, 0};
-        if (length2(x, y, z) <= p->limit && (u32)x < columns) {
+        u32 r2 = length2(x, y, z);
+        if (r2 >= p->least && r2 <= p->limit && (u32)x < columns) {
           value = p->spectrum[(wrapped(z, n) * n + wrapped(y, n)) * columns + (u32)x];
           float factor = ((x + y + z) & 1) == 0 ? p->scale : -p->scale;
           value = (complex){factor * value.re, factor * value.im};

@@ -57,7 +57,6 @@ describe("a new run", () => {
     });
     expect(parsed.preread).toBe(true);
     expect(parsed.notices.map((line) => line.split(" ")[0])).toEqual([
-      "--j",
       "--pool",
       "--gpu",
       "--dont_combine_weights_via_disc",
@@ -151,7 +150,7 @@ describe("a new run", () => {
   test.each([
     ["", "auto"],
     ["--runtime webgpu --precision single", "webgpu"],
-    ["--precision single", "webgpu"],
+    ["--precision single", "auto"],
     ["--precision double", "reference"],
     ["--runtime reference --precision double", "reference"],
     ["--runtime reference --precision auto", "reference"],
@@ -232,9 +231,9 @@ describe("errors", () => {
     ["--o other", "--o is given twice"],
     ["--sym C0", /^symmetry C0 is not known/],
     ["--memory lots", /^--memory lots: is not an amount of memory/],
-    ["--runtime cuda", "--runtime cuda: is not in this version yet; auto, webgpu, reference are"],
     ["--runtime cuda", "--runtime cuda: is not in this version yet; auto, webgpu, cpu, reference are"],
-    ["--runtime opencl", "--runtime opencl: must be one of auto, webgpu, reference"],
+    ["--runtime cuda", "--runtime cuda: is not in this version yet; auto, webgpu, cpu, reference are"],
+    ["--runtime opencl", "--runtime opencl: must be one of auto, webgpu, cpu, reference"],
     ["--gsd tile", "--gsd tile: must be one of direct, tiled, gemm"],
     ["--precision double --runtime webgpu", /WGSL has no float64/],
     ["--precision single --runtime reference", /double precision alone/],

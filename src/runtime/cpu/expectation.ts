@@ -251,6 +251,7 @@ export const expectationOperations: Operations<CpuDevice, ExpectationOperation> 
       images: batch.images_ik,
       unmasked: pass.unmasked_ik,
       ctf: batch.ctf_ik,
+      view_ctf: pass.viewCtf_ik,
       noise: pass.sumWeights_ik,
       values: samples.values,
       first_sample: samples.firstSample_g,

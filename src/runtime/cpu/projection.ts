@@ -18,7 +18,7 @@ export const projectionOperations: Operations<CpuDevice, ProjectionOperation> = 
     cpu.run("pad_map", paddedBox, 2 * paddedBox ** 2, own);
   },
 
-  makeProjector(cpu, { spectrum, paddedBox, scale, projector, slot }) {
+  makeProjector(cpu, { spectrum, paddedBox, scale, projector, slot, least = 0 }) {
     const planes = centredPlanes(projector);
     cpu.run("make_projector", planes, 2 * planes ** 2, {
       spectrum,
@@ -26,6 +26,7 @@ export const projectionOperations: Operations<CpuDevice, ProjectionOperation> = 
       at: slot * centredLength(projector),
       radius: projector.radius,
       padded_box: paddedBox,
+      least,
       limit: sphereLimit(projector),
       scale,
     });
