@@ -16,6 +16,8 @@ export interface KernelDevice {
   readonly elementBytes: Readonly<Record<BufferKind, number>>;
   alloc(kind: BufferKind, name: string, length: number): DeviceBuffer;
   upload(buffer: DeviceBuffer, values: ArrayLike<number>, at: number): void;
+  /** Copy the first `bytes` (a multiple of 4) of a buffer, after all work so far. */
+  copy(from: DeviceBuffer, to: DeviceBuffer, bytes: number): Promise<void>;
   /** Queue a kernel after all work so far. */
   run(kernel: string, launch: Launch): Promise<void>;
 }

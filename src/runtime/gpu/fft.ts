@@ -1,7 +1,7 @@
 import type { BufferDeclaration, DeviceBuffer, Fft } from "../contract.js";
 import { type AxisPlan, columnsOf, type Planned, planFft, product } from "../fft-plan.js";
 import type { KernelDevice } from "./device.js";
-import { copyWords, threads } from "./launch.js";
+import { threads } from "./launch.js";
 
 interface PlannedFft extends Fft {
   readonly planned: Planned;
@@ -56,7 +56,7 @@ export function makeFft(gpu: KernelDevice, shape: readonly number[], batch: numb
 }
 
 const copyComplex = (gpu: KernelDevice, source: DeviceBuffer, to: DeviceBuffer, count: number) =>
-  copyWords(gpu, source, to, (count * gpu.elementBytes.complex) / 4);
+  gpu.copy(source, to, count * gpu.elementBytes.complex);
 
 /** Passes over `from`, alternating between the scratch arrays; returns where the result is. `from` is left as it is. */
 async function passes(
@@ -134,7 +134,7 @@ async function chirpAxis(
       m,
       inner,
       first_line: first,
-      lines,
+      line_count: lines,
       chirp_at: chirpAt,
       spectrum_at: spectrumAt,
       inverse: Number(inverse),

@@ -52,7 +52,7 @@ export const imageOperations: Operations<KernelDevice, ImageOperation> = {
       over: { groups: count * shells },
       cost: Math.ceil(box / 64) * 8,
       params: { box, shells, once: Number(friedel === "once") },
-      buffers: { spectra, power: power_is },
+      buffers: { spectra, powers: power_is },
     });
   },
 

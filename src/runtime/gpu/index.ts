@@ -6,7 +6,6 @@ import { weightOperations } from "./weights.js";
 
 export type { KernelDevice, Launch } from "./device.js";
 export { fftBuffers, makeFft } from "./fft.js";
-export { copyWords } from "./launch.js";
 
 /** Every operation as launches of kernels. */
 export const kernelOperations = {

@@ -13,16 +13,6 @@ export function threads(
   return gpu.run(kernel, { over: { items: count }, cost, params: { count, ...params }, buffers });
 }
 
-/** Copy 32-bit words. */
-export function copyWords(
-  gpu: KernelDevice,
-  source: DeviceBuffer,
-  to: DeviceBuffer,
-  words: number,
-): Promise<void> {
-  return threads(gpu, "copy", words, {}, { source, to });
-}
-
 /** Consecutive parts of a scratch buffer; lengths are in numbers and multiples of 64. */
 export function split(
   { elementBytes }: KernelDevice,

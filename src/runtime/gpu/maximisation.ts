@@ -80,7 +80,7 @@ export const maximisationOperations: Operations<KernelDevice, MaximisationOperat
       gpu,
       "symmetrise",
       centredLength(geometry),
-      { radius: geometry.radius, limit: sphereLimit(geometry), operators: count },
+      { radius: geometry.radius, limit: sphereLimit(geometry), operator_count: count },
       { data, weight, operators, out_data: outData, out_weight: outWeight },
       1 + count,
     ),

@@ -81,7 +81,6 @@ export const weightOperations: Operations<KernelDevice, WeightOperation> = {
       cost: translations,
       params: {
         rows,
-        blocks,
         orientations,
         translations,
         children: compressed.children,
@@ -116,7 +115,7 @@ export const weightOperations: Operations<KernelDevice, WeightOperation> = {
         values: samples.values,
         starts: samples.start_i,
         first_sample: samples.firstSample_g,
-        translations: translations_t2,
+        shifts_t: translations_t2,
         moments: moments_i4,
       },
     }),

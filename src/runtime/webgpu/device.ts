@@ -180,6 +180,12 @@ export class GpuDevice implements KernelDevice {
     this.commands().clearBuffer(this.slab(buffer.block), buffer.block.offset, alignUp(buffer.block.bytes, 4));
   }
 
+  /** By a kernel: a slab cannot be copied to itself. */
+  copy(source: DeviceBuffer, to: DeviceBuffer, bytes: number): Promise<void> {
+    const count = bytes / 4;
+    return this.run("copy", { over: { items: count }, cost: 1, params: { count }, buffers: { source, to } });
+  }
+
   async finish(): Promise<void> {
     this.check();
     await this.idle();

@@ -1,7 +1,7 @@
 import type { TraceEvent } from "../arena.js";
 import type { Capabilities, Runtime, RuntimeLayout } from "../contract.js";
 import { UnsupportedError } from "../errors.js";
-import { copyWords, fftBuffers, kernelOperations, makeFft } from "../gpu/index.js";
+import { fftBuffers, kernelOperations, makeFft } from "../gpu/index.js";
 import { bindOperations } from "../operations.js";
 import { GpuDevice, slabSizes, webGpuBytes } from "./device.js";
 import type { ShaderLoader } from "./shader.js";
@@ -83,7 +83,7 @@ export async function openWebGpu(adapter: GPUAdapter, options: WebGpuOptions): P
     upload: (buffer, values, at = 0) => gpu.upload(buffer, values, at),
     download: (buffer, at = 0, length = buffer.block.bytes / 4 - at) => gpu.download(buffer, at, length),
     clear: async (buffer) => gpu.clear(buffer),
-    copy: (from, to) => copyWords(gpu, from, to, from.block.bytes / 4),
+    copy: (from, to) => gpu.copy(from, to, from.block.bytes),
     makeFft: (shape, batch) => makeFft(gpu, shape, batch),
     finish: () => gpu.finish(),
     close: () => gpu.close(),
