@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -54,6 +55,7 @@ export async function servePage(entry: string, isolated: boolean): Promise<{ url
         : ["text/html", "<script src=/entry.js></script>"];
     response.writeHead(200, { "content-type": type, ...(isolated ? isolation : {}) }).end(body);
   }).listen(0, "127.0.0.1");
+  await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return { url: `http://127.0.0.1:${port}/`, close: () => server.close() };
 }
