@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { benchCoarse } from "./coarse.js";
 import { benchContract } from "./contract.js";
@@ -56,7 +57,10 @@ for (const name of names) {
   }
 }
 for (const name of names) {
-  const options = name === "refine" ? words.filter((word) => word !== name) : [];
+  const options =
+    name === "refine"
+      ? words.filter((word) => word !== name).map((word) => (word === set ? basename(word) : word))
+      : [];
   const result = await record(name, benchmarks[name as keyof typeof benchmarks], options);
   console.log(`${name} (${result.seconds.toFixed(1)} s)\n${formatTable(result)}\nrecord: ${save(result)}`);
 }
