@@ -4,24 +4,27 @@ import type { Runtime } from "../../runtime/contract.js";
 import { openNodeCpu } from "../../runtime/cpu/node.js";
 import { DeviceMemoryError, UnsupportedError } from "../../runtime/errors.js";
 import { openReference } from "../../runtime/reference/index.js";
-import { openWebGpu } from "../../runtime/webgpu/index.js";
+import { openWebGpu, type WebGpuOptions } from "../../runtime/webgpu/index.js";
 import { loadShaderFile, requestNodeAdapter } from "../../runtime/webgpu/node.js";
 import type { RefineArguments } from "./arguments.js";
 
 /** Device memory where `--memory` says nothing. */
 export const defaultMemory = 2 ** 31;
 
-type Choice = Pick<RefineArguments, "runtime" | "software" | "memory" | "threads">;
+type Choice = Pick<RefineArguments, "runtime" | "software" | "memory"> & {
+  readonly threads?: RefineArguments["threads"];
+  readonly limits?: WebGpuOptions["limits"];
+};
 
 /**
- * The runtime that the arguments ask for, with the memory that they allow, and why it was taken: of themselves a graphics card through
- * WebGPU, then the processor.
+ * The runtime that the arguments ask for, with the memory that they allow, and why it was taken: of itself a graphics card through WebGPU,
+ * then the processor.
  */
 export async function openRuntime(
   choice: Choice,
   onEvent?: (event: TraceEvent) => void,
 ): Promise<{ runtime: Runtime; reason: string }> {
-  const { runtime, software, memory = defaultMemory, threads } = choice;
+  const { runtime, software, memory = defaultMemory, threads, limits = "adapter" } = choice;
   const options = { bytes: memory, ...(onEvent === undefined ? {} : { onEvent }) };
   const cpu = () => openNodeCpu({ ...options, ...(threads === undefined ? {} : { threads }) });
   if (runtime === "reference") return { runtime: openReference(options), reason: "--runtime reference" };
@@ -31,13 +34,13 @@ export async function openRuntime(
     adapter = await requestNodeAdapter(software);
   } catch (error) {
     if (runtime !== "auto" || !(error instanceof UnsupportedError)) throw error;
-    return { runtime: await cpu(), reason: "no graphics card for WebGPU was found" };
+    return { runtime: await cpu(), reason: `no graphics card: ${error.message}` };
   }
   try {
-    const opened = await openWebGpu(adapter, { loadShader: loadShaderFile, ...options });
+    const opened = await openWebGpu(adapter, { loadShader: loadShaderFile, limits, ...options });
     return {
       runtime: opened,
-      reason: runtime === "auto" ? "a WebGPU adapter was found" : "--runtime webgpu",
+      reason: runtime === "auto" ? "found by WebGPU" : "--runtime webgpu",
     };
   } catch (error) {
     if (error instanceof DeviceMemoryError)
