@@ -1,6 +1,7 @@
 // `npm run build:cuda`: the CUDA runtime, in build/cuda/. Kernels (native/cuda/kernels/) are compiled by nvcc where it is found, for the cards
-// below; the addon needs a C++ compiler alone. Neither needs a graphics card. `--emulator` also builds a driver that runs the kernels on the
-// processor, for tests; `--no-kernels` leaves nvcc alone. What did not change is not built again.
+// below; the addon needs cmake and a C++ compiler alone. Neither needs a graphics card. `--emulator` also builds a driver that runs the kernels
+// on the processor, for tests; `--no-kernels` leaves nvcc alone; `--optional` builds nothing where a program is missing. What did not change is
+// not built again.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -220,42 +221,43 @@ async function buildKernels(kernels) {
   );
 }
 
-async function buildAddon(kernels, emulator) {
-  const folder = join(target, "cmake");
-  const outputs = [
-    join(target, "cryotile_cuda.node"),
-    ...(emulator ? [join(target, "emulator", "libcuda.so.1")] : []),
-  ];
-  const inputs = [
-    join(source, "addon"),
-    ...(emulator ? [join(source, "emulator"), join(source, "kernels")] : []),
-  ];
+/** A target of native/cuda/CMakeLists.txt, moved to where it is used. */
+async function buildTarget(kernels, name, file, place, inputs) {
+  const output = join(target, place, file);
   const print = fingerprint(inputs, [
     readFileSync(join(source, "CMakeLists.txt"), "utf8"),
     process.version,
     process.arch,
   ]);
-  await whenChanged(emulator ? "addon and emulator" : "addon", print, outputs, async () => {
-    mkdirSync(join(target, "emulator"), { recursive: true });
+  await whenChanged(name, print, [output], async () => {
     const emulated = ["float", "double"].map((precision) => {
       const path = join(target, `emulated-${precision}.cc`);
       update(path, combined(kernels, precision));
       return path;
     });
     const cmakeJs = join(require.resolve("cmake-js/package.json"), "..", "bin", "cmake-js");
+    const folder = join(target, "cmake");
     const settings = [
-      ...["--directory", source, "--out", folder, "--config", "Release"],
+      ...["--directory", source, "--out", folder, "--config", "Release", "--target", name],
       `--CDNODE_ADDON_API=${join(require.resolve("node-addon-api/package.json"), "..")}`,
       `--CDCMAKE_JS_INC=${require("node-api-headers").include_dir}`,
-      `--CDEMULATED_KERNELS=${emulator ? emulated.join(";") : ""}`,
+      `--CDEMULATED_KERNELS=${emulated.join(";")}`,
     ];
     for (const step of ["configure", "build"]) await run(process.execPath, [cmakeJs, step, ...settings]);
-    renameSync(join(folder, "Release", "cryotile_cuda.node"), join(target, "cryotile_cuda.node"));
-    if (emulator)
-      renameSync(join(folder, "Release", "libcuda.so.1"), join(target, "emulator", "libcuda.so.1"));
+    mkdirSync(join(target, place), { recursive: true });
+    renameSync(join(folder, "Release", file), output);
   });
 }
 
+const onPath = (program) =>
+  (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
+for (const program of ["cmake", "c++"])
+  if (!onPath(program)) {
+    const notice = `${program} is not found; it is needed to build the addon`;
+    if (!options.has("--optional")) fail(notice);
+    console.log(`build:cuda: left out: ${notice}`);
+    process.exit(0);
+  }
 mkdirSync(target, { recursive: true });
 const kernels = readKernels();
 update(
@@ -263,4 +265,10 @@ update(
   `${JSON.stringify(Object.fromEntries(Object.entries(kernels).map(([name, { cooperative, file, ...rest }]) => [name, rest])), null, 1)}\n`,
 );
 if (!options.has("--no-kernels")) await buildKernels(kernels);
-await buildAddon(kernels, options.has("--emulator"));
+await buildTarget(kernels, "cryotile_cuda", "cryotile_cuda.node", "", [join(source, "addon")]);
+if (options.has("--emulator"))
+  await buildTarget(kernels, "cuda", "libcuda.so.1", "emulator", [
+    join(source, "addon"),
+    join(source, "emulator"),
+    join(source, "kernels"),
+  ]);

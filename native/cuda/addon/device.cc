@@ -22,6 +22,7 @@ Napi::Function Device::define(Napi::Env env) {
                          InstanceMethod<&Device::copy>("copy"),
                          InstanceMethod<&Device::mark>("mark"),
                          InstanceMethod<&Device::await_mark>("awaitMark"),
+                         InstanceMethod<&Device::elapsed>("elapsed"),
                          InstanceMethod<&Device::finish>("finish"),
                          InstanceMethod<&Device::close>("close"),
                      });
@@ -135,6 +136,14 @@ void Device::mark(const Napi::CallbackInfo& info) {
 
 void Device::await_mark(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&] { CHECKED(*open().driver, cuEventSynchronize, marks.at(number_of(info[0]))); });
+}
+
+Napi::Value Device::elapsed(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    float milliseconds = 0;
+    CHECKED(*open().driver, cuEventElapsedTime, &milliseconds, marks.at(number_of(info[0])), marks.at(number_of(info[1])));
+    return Napi::Number::New(info.Env(), milliseconds);
+  });
 }
 
 Napi::Value Device::finish(const Napi::CallbackInfo& info) {

@@ -36,6 +36,8 @@ class Device : public Napi::ObjectWrap<Device> {
   // (number of an event): marks the place in the queue that `await_mark` waits for
   void mark(const Napi::CallbackInfo& info);
   void await_mark(const Napi::CallbackInfo& info);
+  // (earlier mark, later mark) -> milliseconds between them; both have been reached
+  Napi::Value elapsed(const Napi::CallbackInfo& info);
   // () -> Promise<void>
   Napi::Value finish(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);

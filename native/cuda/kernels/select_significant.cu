@@ -1,6 +1,6 @@
 // The smallest of the weights (0 to 1) that hold `1 - tail` of the sum, at most `cap` of them, per particle. Radix selection over the bits
-// of the weights, eight at a time from the top: a histogram with the count and the mass of each bin. Masses are 64-bit integers in units
-// of 2^-40, so the result does not depend on any order. One block a particle.
+// of the weights, eight at a time from the top: a histogram with the count and the mass of each bin. Masses are 64-bit integers, 2^40 to
+// the power of two below the largest weight, so the result does not depend on any order. One block a particle.
 #include "common/segments.cuh"
 
 constexpr u32 threads = 256;
@@ -22,13 +22,14 @@ __device__ inline real of_bits(real_bits bits) {
   } both = {bits};
   return both.value;
 }
-__device__ inline u64 mass_of(real weight) { return (u64)rint(weight * real(1099511627776.0)); }
+__device__ inline u64 mass_of(real weight, double scale) { return (u64)rint((double)weight * scale); }
 
 KERNEL(select_significant, 256)(
   const real* values, const u32* starts, real* threshold, u32* count_i, u32 dense, u32 segment, u32 children, u32 cap, double tail
 ) {
   __shared__ u32 counts[bins];
   __shared__ u64 masses[bins];
+  __shared__ real_bits top;
   __shared__ real_bits prefix;
   __shared__ u32 done;
   const u32 i = blockIdx.x;
@@ -37,9 +38,16 @@ KERNEL(select_significant, 256)(
   u64 wanted = 0, above = 0;
   u32 above_count = 0;
   if (threadIdx.x == 0) {
+    top = 0;
     prefix = 0;
     done = 0;
   }
+  __syncthreads();
+  real_bits own_top = 0;
+  for (u64 at = own.begin + threadIdx.x; at < own.end; at += threads) own_top = most(own_top, bits_of(values[at]));
+  atomicMax(&top, own_top);
+  __syncthreads();
+  const double scale = top == 0 ? 1.0 : ldexp(1.0, 40 - ilogb((double)of_bits(top)));
   for (u32 level = 0; level < levels; level++) {
     const u32 shift = 8 * (levels - 1 - level);
     counts[threadIdx.x] = 0;
@@ -52,7 +60,7 @@ KERNEL(select_significant, 256)(
         if (bits == 0 || (level > 0 && bits >> (shift + 8) != prefix)) continue;
         const u32 bin = (u32)(bits >> shift) & 255;
         atomicAdd(&counts[bin], 1u);
-        atomicAdd(&masses[bin], mass_of(weight));
+        atomicAdd(&masses[bin], mass_of(weight, scale));
       }
     __syncthreads();
     if (threadIdx.x == 0 && done == 0) {
@@ -85,7 +93,7 @@ KERNEL(select_significant, 256)(
         prefix = prefix << 8 | chosen;
         if (level == levels - 1) {
           // All entries of this bin are equal: how many of them are needed?
-          const u64 one = mass_of(of_bits(prefix));
+          const u64 one = mass_of(of_bits(prefix), scale);
           u32 low = 1;
           u32 high = most(least(counts[chosen], cap - above_count), 1u);
           while (low < high) {

@@ -50,6 +50,8 @@ export interface NativeDevice {
   /** Mark number `mark` stands at the end of the queue as it is now; `awaitMark` blocks until the work before it is done. */
   mark(mark: number): void;
   awaitMark(mark: number): void;
+  /** Milliseconds between two marks that were reached. */
+  elapsed(from: number, to: number): number;
   finish(): Promise<void>;
   close(): Promise<void>;
 }

@@ -5,6 +5,7 @@ import type { KernelDevice, Launch } from "../gpu/device.js";
 import type { CudaDeviceInfo, NativeDevice, NativeDriver } from "./addon.js";
 import { asRuntimeError } from "./errors.js";
 import { type KernelImage, Kernels, type Precision, packParameters } from "./kernels.js";
+import { type DeviceProfile, Profiler } from "./profile.js";
 import { Staging, stagingBytes } from "./staging.js";
 
 /** Bytes of an element: accumulators are three 64-bit integers, numbers as long as the precision says. */
@@ -14,12 +15,22 @@ export const cudaBytes = {
 } as const;
 export const cudaAlignment = 256;
 
+export interface DeviceOptions {
+  readonly precision: Precision;
+  readonly onEvent?: ((event: TraceEvent) => void) | undefined;
+  /** Asks for times of all work, told when the device is closed; takes some time itself. */
+  readonly onProfile?: ((profile: DeviceProfile) => void) | undefined;
+}
+
 /** One card with its arena, kernels and queue. */
 export class CudaDevice implements KernelDevice {
   readonly arena: Arena;
   readonly elementBytes: Readonly<Record<BufferKind, number>>;
   private readonly staging: Staging;
   private readonly view: DataView;
+  private readonly precision: Precision;
+  private readonly onProfile: DeviceOptions["onProfile"];
+  private readonly profiler: Profiler | undefined;
   private failure: unknown;
   private closed = false;
 
@@ -27,9 +38,11 @@ export class CudaDevice implements KernelDevice {
     private readonly native: NativeDevice,
     readonly capabilities: Capabilities,
     private readonly kernels: Kernels,
-    private readonly precision: Precision,
-    onEvent?: (event: TraceEvent) => void,
+    { precision, onEvent, onProfile }: DeviceOptions,
   ) {
+    this.precision = precision;
+    this.onProfile = onProfile;
+    if (onProfile !== undefined) this.profiler = new Profiler(native);
     this.elementBytes = cudaBytes[precision];
     this.view = new DataView(native.params);
     this.staging = new Staging(native);
@@ -46,14 +59,13 @@ export class CudaDevice implements KernelDevice {
     info: CudaDeviceInfo,
     bytes: number,
     image: KernelImage,
-    precision: Precision,
-    onEvent?: (event: TraceEvent) => void,
+    options: DeviceOptions,
   ): Promise<CudaDevice> {
     let native: NativeDevice | undefined;
     try {
       native = driver.open(info.ordinal, bytes, stagingBytes);
-      const kernels = new Kernels(native, image, precision);
-      return new CudaDevice(native, capabilitiesOf(info, bytes), kernels, precision, onEvent);
+      const kernels = new Kernels(native, image, options.precision);
+      return new CudaDevice(native, capabilitiesOf(info, bytes), kernels, options);
     } catch (error) {
       await native?.close();
       throw asRuntimeError(error, info.name, bytes);
@@ -77,7 +89,7 @@ export class CudaDevice implements KernelDevice {
       const groups = "groups" in over ? over.groups : Math.ceil(over.items / kernel.threads);
       if (groups === 0) return;
       packParameters(this.view, kernel, { params, buffers }, this.native.address);
-      this.native.launch(kernel.number, groups, kernel.bytes);
+      this.queue(name, () => this.native.launch(kernel.number, groups, kernel.bytes));
     } catch (error) {
       this.fail(error);
     }
@@ -94,7 +106,7 @@ export class CudaDevice implements KernelDevice {
         `${buffer.name}: ${values.length} numbers at ${at} do not fit ${buffer.length} elements`,
       );
     try {
-      this.staging.send(Target, values, buffer.block.offset + from);
+      this.queue("upload", () => this.staging.send(Target, values, buffer.block.offset + from));
     } catch (error) {
       this.fail(error);
     }
@@ -111,7 +123,10 @@ export class CudaDevice implements KernelDevice {
     const count = length ?? buffer.block.bytes / size - at;
     if (count === 0) return new Target(0);
     try {
-      return new Target(await this.native.download(buffer.block.offset + size * at, size * count));
+      const queued = this.profiler?.queued;
+      const bytes = await this.native.download(buffer.block.offset + size * at, size * count);
+      this.profiler?.collect(queued);
+      return new Target(bytes);
     } catch (error) {
       return this.fail(error);
     }
@@ -120,7 +135,7 @@ export class CudaDevice implements KernelDevice {
   clear({ block }: DeviceBuffer): void {
     this.check();
     try {
-      this.native.clear(block.offset, block.bytes);
+      this.queue("clear", () => this.native.clear(block.offset, block.bytes));
     } catch (error) {
       this.fail(error);
     }
@@ -129,7 +144,7 @@ export class CudaDevice implements KernelDevice {
   async copy(from: DeviceBuffer, to: DeviceBuffer, bytes = from.block.bytes): Promise<void> {
     this.check();
     try {
-      this.native.copy(from.block.offset, to.block.offset, bytes);
+      this.queue("copy", () => this.native.copy(from.block.offset, to.block.offset, bytes));
     } catch (error) {
       this.fail(error);
     }
@@ -138,7 +153,9 @@ export class CudaDevice implements KernelDevice {
   async finish(): Promise<void> {
     this.check();
     try {
+      const queued = this.profiler?.queued;
       await this.native.finish();
+      this.profiler?.collect(queued);
     } catch (error) {
       this.fail(error);
     }
@@ -147,7 +164,13 @@ export class CudaDevice implements KernelDevice {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
+    if (this.profiler !== undefined) this.onProfile?.(this.profiler.report());
     await this.native.close();
+  }
+
+  private queue(name: string, work: () => void): void {
+    if (this.profiler === undefined) work();
+    else this.profiler.timed(name, work);
   }
 
   private arrayOf({ kind }: DeviceBuffer) {

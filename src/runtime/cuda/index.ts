@@ -4,11 +4,12 @@ import { UnsupportedError } from "../errors.js";
 import { fftBuffers, kernelOperations, makeFft } from "../gpu/index.js";
 import { bindOperations } from "../operations.js";
 import type { CudaDeviceInfo, NativeDriver } from "./addon.js";
-import { CudaDevice, cudaAlignment, cudaBytes } from "./device.js";
+import { CudaDevice, cudaAlignment, cudaBytes, type DeviceOptions } from "./device.js";
 import type { KernelImage, Precision } from "./kernels.js";
 
 export type { CudaDeviceInfo, NativeDriver } from "./addon.js";
 export type { KernelImage, KernelSignature, Precision } from "./kernels.js";
+export type { DeviceProfile } from "./profile.js";
 
 export interface CudaOptions {
   readonly driver: NativeDriver;
@@ -19,6 +20,7 @@ export interface CudaOptions {
   /** What numbers are on the device. Default single; the kernels are those of that precision. */
   readonly precision?: Precision;
   readonly onEvent?: (event: TraceEvent) => void;
+  readonly onProfile?: DeviceOptions["onProfile"];
 }
 
 /** Sizes on CUDA. */
@@ -33,10 +35,10 @@ export const cudaLayout = (precision: Precision): RuntimeLayout => ({
  * @throws DeviceMemoryError, DeviceLostError, UnsupportedError
  */
 export async function openCuda(options: CudaOptions): Promise<Runtime> {
-  const { driver, device, kernels, bytes, precision = "single", onEvent } = options;
+  const { driver, device, kernels, bytes, precision = "single", onEvent, onProfile } = options;
   if (!Number.isSafeInteger(bytes) || bytes < 2 ** 20)
     throw new UnsupportedError(`an arena of ${bytes} bytes; a whole number of at least 1 MiB is needed`);
-  const cuda = await CudaDevice.open(driver, device, bytes, kernels, precision, onEvent);
+  const cuda = await CudaDevice.open(driver, device, bytes, kernels, { precision, onEvent, onProfile });
   return {
     ...bindOperations(cuda, kernelOperations, () => cuda.check()),
     name: "cuda",

@@ -9,16 +9,24 @@ import type { Runtime } from "../contract.js";
 import { UnsupportedError } from "../errors.js";
 import type { CudaDeviceInfo, NativeCuda } from "./addon.js";
 import { isEmulated } from "./device.js";
-import { type KernelSignature, openCuda, type Precision } from "./index.js";
+import { type CudaOptions, type KernelSignature, openCuda, type Precision } from "./index.js";
 
-/** The driver's library, which the loader of the system finds. */
-const driverLibrary = "libcuda.so.1";
+/** The driver's library: by its name where the loader of the system finds it, and where installers put it. */
+const driverName = "libcuda.so.1";
+const driverFolders = [
+  "/usr/local/nvidia/lib64",
+  "/usr/lib/x86_64-linux-gnu",
+  "/usr/lib/aarch64-linux-gnu",
+  "/usr/lib64",
+  "/usr/lib/wsl/lib",
+];
 /** CUDA 11.2, that of DGX OS 5. */
 const oldestDriver = 11020;
 const probeSeconds = 60;
 
 export interface CudaProbe {
-  /** Of the driver: 13000 for CUDA 13.0. */
+  /** The driver's library, and its version: 13000 for CUDA 13.0. */
+  readonly library: string;
   readonly version: number;
   readonly devices: readonly (CudaDeviceInfo & { readonly freeBytes: number })[];
 }
@@ -32,6 +40,7 @@ export interface NodeCudaOptions {
   readonly bytes: number | ((free: number) => number);
   readonly precision?: Precision;
   readonly onEvent?: (event: TraceEvent) => void;
+  readonly onProfile?: CudaOptions["onProfile"];
   /** The driver's library, where it is another one than the system's. */
   readonly library?: string;
 }
@@ -54,11 +63,19 @@ function addonFolder(): string {
 
 /** Text of the program that tries the addon: a broken one ends it and not the caller. */
 const probeText = `
-const [addon, library] = process.argv.slice(1);
+const [addon, ...libraries] = process.argv.slice(1);
+const load = (native, [library, ...others]) => {
+  try {
+    return { library, driver: native.load(library) };
+  } catch (error) {
+    if (error.code !== "ERR_NO_DRIVER" || others.length === 0) throw error;
+    return load(native, others);
+  }
+};
 try {
-  const driver = require(addon).load(library);
+  const { library, driver } = load(require(addon), libraries);
   const devices = driver.devices().map((device) => ({ ...device, freeBytes: driver.freeBytes(device.ordinal) }));
-  console.log(JSON.stringify({ version: driver.version, devices }));
+  console.log(JSON.stringify({ library, version: driver.version, devices }));
 } catch (error) {
   console.log(JSON.stringify({ error: error.message, code: error.code }));
 }`;
@@ -67,9 +84,13 @@ try {
  * The driver and its devices, looked for in a process of its own.
  * @throws UnsupportedError which says why there are none
  */
-export async function probeCuda(library = driverLibrary): Promise<CudaProbe> {
+export async function probeCuda(wanted?: string): Promise<CudaProbe> {
   const addon = join(addonFolder(), "cryotile_cuda.node");
-  const { output, end } = await runProbe([addon, library]);
+  const libraries =
+    wanted === undefined
+      ? [...driverFolders.map((folder) => join(folder, driverName)).filter(existsSync), driverName].reverse()
+      : [wanted];
+  const { output, end } = await runProbe([addon, ...libraries]);
   let found: Partial<CudaProbe> & { error?: string; code?: string };
   try {
     found = JSON.parse(output);
@@ -79,13 +100,13 @@ export async function probeCuda(library = driverLibrary): Promise<CudaProbe> {
     );
   }
   if (found.error !== undefined) throw new UnsupportedError(whyNot(found.error, found.code));
-  const { version = 0, devices = [] } = found;
+  const { library = driverName, version = 0, devices = [] } = found;
   if (version < oldestDriver)
     throw new UnsupportedError(
       `the CUDA driver is for CUDA ${formatVersion(version)}; ${formatVersion(oldestDriver)} or newer is needed`,
     );
   if (devices.length === 0) throw new UnsupportedError("the CUDA driver finds no device");
-  return { version, devices };
+  return { library, version, devices };
 }
 
 /** 13.0 for 13000. */
@@ -157,8 +178,8 @@ export function chooseDevice<Info extends CudaDeviceInfo>(
  * @throws DeviceMemoryError, DeviceLostError, UnsupportedError
  */
 export async function openNodeCuda(options: NodeCudaOptions): Promise<Runtime> {
-  const { library = driverLibrary, precision = "single", onEvent, software = false } = options;
-  const { devices } = await probeCuda(library);
+  const { precision = "single", onEvent, onProfile, software = false } = options;
+  const { devices, library } = await probeCuda(options.library);
   const device = chooseDevice(devices, options.device, software);
   const folder = addonFolder();
   const addon = createRequire(import.meta.url)(join(folder, "cryotile_cuda.node")) as NativeCuda;
@@ -170,6 +191,7 @@ export async function openNodeCuda(options: NodeCudaOptions): Promise<Runtime> {
     precision,
     kernels: await readKernels(folder, precision, isEmulated(device.name)),
     ...(onEvent === undefined ? {} : { onEvent }),
+    ...(onProfile === undefined ? {} : { onProfile }),
   });
 }
 
