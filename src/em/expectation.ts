@@ -276,7 +276,7 @@ export async function expectBatch(
       threshold_i,
       count_i,
     });
-    const counts = runtime.alloc("index", "compact scratch", compactScratch(particles, orientations));
+    const counts = runtime.alloc("index", "compact scratch", compactScratch(particles * orientations));
     await runtime.compactWeights({
       samples: dense,
       threshold_i,

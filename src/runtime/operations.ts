@@ -37,7 +37,8 @@ export type ProjectionOperation =
   | "projectSlices"
   | "cropMap"
   | "correctGridding"
-  | "insertData";
+  | "insertData"
+  | "listOrientations";
 export type ExpectationOperation =
   | "imageConstants"
   | "diff2Coarse"
@@ -51,7 +52,8 @@ export type WeightOperation =
   | "selectSignificant"
   | "compactWeights"
   | "normaliseWeights"
-  | "translationMoments";
+  | "translationMoments"
+  | "listCandidates";
 export type MaximisationOperation =
   | "backproject"
   | "finishAccumulator"

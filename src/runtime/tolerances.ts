@@ -46,6 +46,7 @@ export const webGpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
   padMap: trigonometry,
   makeProjector: rounding,
   projectSlices: interpolation,
+  listOrientations: rounding,
   cropMap: rounding,
   correctGridding: trigonometry,
   insertData: rounding,
@@ -57,6 +58,7 @@ export const webGpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
   },
   crossCorrelation: sums,
   diff2Fine: { bound: 1e-5, reason: "slices interpolated in float32, sums over pixels" },
+  listCandidates: rounding,
   weightsFromDiff2: {
     bound: 5e-5,
     reason: "exp of WGSL may be off by 3 + 2 |x| units in the last place, |x| up to 88",

@@ -535,7 +535,7 @@ function significanceCases(random: Random, shape: Shape): Case[] {
         threshold_i: bench.put("real", "thresholds", new Float64Array(particles).fill(level)),
         compressed,
         runs,
-        scratch: await bench.out("index", "scratch", compactScratch(particles, orientations)),
+        scratch: await bench.out("index", "scratch", compactScratch(particles * orientations)),
       });
       return {
         starts: await bench.get(compressed.start_i),

@@ -4,6 +4,7 @@ import type { Tolerance } from "../tolerances.js";
 import { expectationCases } from "./expectation-cases.js";
 import { type Case, outputError, Random, runCase } from "./harness.js";
 import { imageCases } from "./image-cases.js";
+import { listedCases } from "./listed-cases.js";
 import { volumeCases } from "./volume-cases.js";
 
 export { type Case, Random, runCase } from "./harness.js";
@@ -11,7 +12,7 @@ export { type Case, Random, runCase } from "./harness.js";
 /** Every operation on random inputs of ragged sizes. */
 export function contractCases(seed: number): Case[] {
   const random = new Random(seed);
-  return [...imageCases(random), ...volumeCases(random), ...expectationCases(random)];
+  return [...imageCases(random), ...volumeCases(random), ...expectationCases(random), ...listedCases(random)];
 }
 
 /** One comparison of a runtime with `reference`. */
