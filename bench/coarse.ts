@@ -1,18 +1,16 @@
 import { cpus } from "node:os";
 import { type CoarseStrategy, coarseStrategies } from "../src/runtime/contract.js";
 import { pixelTable } from "../src/runtime/tables.js";
-import { openWebGpu } from "../src/runtime/webgpu/index.js";
-import { loadShaderFile, requestNodeAdapter } from "../src/runtime/webgpu/node.js";
 import { denseBytes, groupedBytes } from "../src/runtime/weights.js";
+import { type BenchRuntime, deviceLabel, openBenchRuntime } from "./devices.js";
 import type { BenchResult, BenchRow } from "./record.js";
 import { coarseShape, type Timing, timeStrategies } from "./timing.js";
 
 const order2 = { parents: 36864 * 45, children: 32, kept: 1000 };
 
-/** The coarse pass by its three strategies on WebGPU, at the shape of a global search. */
-export async function benchCoarse(): Promise<BenchResult> {
-  const adapter = await requestNodeAdapter(true);
-  const runtime = await openWebGpu(adapter, { loadShader: loadShaderFile, bytes: 2 ** 30 });
+/** The coarse pass by its three strategies, at the shape of a global search. */
+export async function benchCoarse(kind: BenchRuntime = "webgpu"): Promise<BenchResult> {
+  const runtime = await openBenchRuntime(kind, 2 ** 31);
   const { software, device } = runtime.capabilities;
   // Scaled in orientations and particles alike where the processor plays the card.
   const scale = software ? 3 / 32 : 1;
@@ -96,5 +94,5 @@ export async function benchCoarse(): Promise<BenchResult> {
       unit: "kB",
     },
   );
-  return { rows, gpu: device, label: software ? "software" : "gpu" };
+  return { rows, gpu: device, label: deviceLabel(runtime) };
 }

@@ -3,10 +3,11 @@ import { parseArgs } from "node:util";
 import { benchCoarse } from "./coarse.js";
 import { benchContract } from "./contract.js";
 import { benchCpu } from "./cpu.js";
+import { benchRuntimes } from "./devices.js";
 import { benchMemory } from "./memory.js";
 import { benchMrc } from "./mrc.js";
 import { formatTable, record, root, save } from "./record.js";
-import { benchRefine, benchRuntimes } from "./refine.js";
+import { benchRefine } from "./refine.js";
 import { updateBenchmarks } from "./report.js";
 import { benchSimulate } from "./simulate.js";
 import { benchStar } from "./star.js";
@@ -36,8 +37,8 @@ const benchmarks = {
   mrc: benchMrc,
   simulate: benchSimulate,
   memory: benchMemory,
-  contract: benchContract,
-  coarse: benchCoarse,
+  contract: () => benchContract(runtime),
+  coarse: () => benchCoarse(runtime),
   refine: () =>
     benchRefine({
       ...(set === undefined ? {} : { set }),
@@ -58,7 +59,7 @@ for (const name of names) {
 }
 for (const name of names) {
   const options =
-    name === "refine"
+    name === "refine" || runtime !== undefined
       ? words.filter((word) => word !== name).map((word) => (word === set ? basename(word) : word))
       : [];
   const result = await record(name, benchmarks[name as keyof typeof benchmarks], options);

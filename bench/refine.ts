@@ -6,19 +6,15 @@ import type { JobEvent } from "../src/app/job/events.js";
 import { readStarFile } from "../src/app/refine/resume.js";
 import { phases } from "../src/em/phase-clock.js";
 import { pointGroup } from "../src/geometry/symmetry.js";
-import { openNodeCpu } from "../src/runtime/cpu/node.js";
-import { openWebGpu } from "../src/runtime/webgpu/index.js";
-import { loadShaderFile, requestNodeAdapter } from "../src/runtime/webgpu/node.js";
+import { type BenchRuntime, deviceLabel, openBenchRuntime } from "./devices.js";
 import { type BenchResult, type BenchRow, root } from "./record.js";
 import { type MapScore, type PoseScore, scoreMap, scorePoses } from "./truth.js";
-
-export const benchRuntimes = ["cpu", "webgpu"] as const;
 
 export interface RefineBenchOptions {
   /** Folder with particles.star, truth.star, truth.mrc, ref_lp30.mrc; without it a set is simulated. */
   readonly set?: string;
-  /** `webgpu` takes a software adapter too. */
-  readonly runtime?: (typeof benchRuntimes)[number];
+  /** `webgpu` and `cuda` take a software device too. */
+  readonly runtime?: BenchRuntime;
   readonly iterations?: number;
   /** Iterations of relion_refine, where it is installed and the job runs on the processor; 0: none. */
   readonly relionIterations?: number;
@@ -35,7 +31,7 @@ const standard =
 /** Seconds an iteration of RELION 5.0.1 on an H100 takes with these options, the least of five. */
 const relionOnH100: Readonly<Record<string, number>> = { "2000 x 64": 3.3, "6496 x 128": 10.1 };
 /** How many times faster than `relion_refine --j 2` an iteration shall be. */
-const speedGoals = { cpu: 10, webgpu: 2 } as const;
+const speedGoals = { cpu: 10, webgpu: 2, cuda: 2 } as const;
 /** Angstrom: sphere in which maps are compared. */
 const radius = 85;
 
@@ -71,14 +67,10 @@ function simulate(folder: string): void {
 const after = (folder: string, iteration: number) =>
   join(folder, `run_it${String(iteration).padStart(3, "0")}`);
 
-async function device(kind: RefineBenchOptions["runtime"]): Promise<{ device: string; software: boolean }> {
-  const bytes = 2 ** 20;
-  const runtime =
-    kind === "cpu"
-      ? await openNodeCpu({ bytes })
-      : await openWebGpu(await requestNodeAdapter(true), { loadShader: loadShaderFile, bytes });
+async function device(kind: BenchRuntime): Promise<{ device: string; software: boolean; label: string }> {
+  const runtime = await openBenchRuntime(kind, 2 ** 20);
   await runtime.close();
-  return runtime.capabilities;
+  return { ...runtime.capabilities, label: deviceLabel(runtime) };
 }
 
 const onPath = (program: string) =>
@@ -140,7 +132,7 @@ export async function benchRefine({
   relionIterations = 2,
   options: replaced = [],
 }: RefineBenchOptions): Promise<BenchResult> {
-  const { device: name, software } = await device(runtime);
+  const { device: name, software, label } = await device(runtime);
   const onProcessor = runtime === "cpu" || software;
   const work = mkdtempSync(join(tmpdir(), "cryotile-bench-"));
   try {
@@ -163,7 +155,7 @@ export async function benchRefine({
     const shape = `${star.get("particles").rowCount} x ${star.get("optics").number("rlnImageSize")}`;
 
     const [ours, relion] = [join(work, "cryotile"), join(work, "relion")];
-    const kind = runtime === "cpu" ? ["--runtime", "cpu"] : ["--runtime", "webgpu", "--software"];
+    const kind = ["--runtime", runtime, ...(runtime === "cpu" ? [] : ["--software"])];
     const own = [...args, "--iter", `${iterations}`, ...kind];
     const result = runOurs(set, ours, own);
     const goal = onProcessor || replaced.length > 0 ? undefined : relionOnH100[shape];
@@ -224,8 +216,7 @@ export async function benchRefine({
         ...scoreRows(await score(relion, same), `${both}: relion_refine`),
       );
     }
-    const where = runtime === "cpu" ? "cpu" : software ? "software" : "gpu";
-    return { rows, gpu: name, label: given === undefined ? where : `${where}-${basename(set)}` };
+    return { rows, gpu: name, label: given === undefined ? label : `${label}-${basename(set)}` };
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -115,7 +115,7 @@ describe("cryotile verify without a graphics card", () => {
     );
     expect(status).toBe(0);
     const { stderr } = runCli(tmpdir(), "verify", "--runtime", "gpu");
-    expect(stderr).toContain("--runtime: one of auto, webgpu, cpu is expected");
+    expect(stderr).toContain("--runtime: one of auto, cuda, webgpu, cpu is expected");
   });
 });
 

@@ -2,6 +2,7 @@ import { cpus, freemem, totalmem } from "node:os";
 import { Command } from "commander";
 import type { Runtime } from "../../runtime/contract.js";
 import { openNodeCpu } from "../../runtime/cpu/node.js";
+import { formatVersion, probeCuda } from "../../runtime/cuda/node.js";
 import { describeAdapter } from "../../runtime/webgpu/index.js";
 import { nodeGpu } from "../../runtime/webgpu/node.js";
 
@@ -75,6 +76,27 @@ async function reportCpu(): Promise<RuntimeReport> {
   }
 }
 
+async function reportCuda(): Promise<RuntimeReport[]> {
+  try {
+    const { version, devices } = await probeCuda();
+    return devices.map(
+      ({ ordinal, name, uuid, bus, display, totalBytes, freeBytes, capability, multiprocessors }) => ({
+        runtime: "cuda",
+        available: true,
+        device: name,
+        limits: { totalBytes, freeBytes, multiprocessors },
+        notes: [
+          `--gpu ${ordinal}, or ${uuid}; at ${bus}`,
+          `compute capability ${(capability / 10).toFixed(1)}, driver for CUDA ${formatVersion(version)}`,
+          ...(display ? ["a display hangs on it: taken on request alone"] : []),
+        ],
+      }),
+    );
+  } catch (error) {
+    return [{ runtime: "cuda", available: false, reason: (error as Error).message, notes: [] }];
+  }
+}
+
 function format(report: RuntimeReport): string {
   const lines = [`${report.runtime}: ${report.available ? report.device : "not available"}`];
   if (report.reason !== undefined) lines.push(`  ${report.reason}`);
@@ -106,6 +128,7 @@ export function inspectCommand(): Command {
           notes: ["defines the results; made for checking small data, not for speed"],
         },
         await reportCpu(),
+        ...(await reportCuda()),
         ...(await reportWebGpu()),
       ];
       if (json) {

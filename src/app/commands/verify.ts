@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { UserError } from "../../errors.js";
 import type { Runtime } from "../../runtime/contract.js";
 import { openReference } from "../../runtime/reference/index.js";
-import { cpuTolerances, webGpuTolerances } from "../../runtime/tolerances.js";
+import { runtimeTolerances } from "../../runtime/tolerances.js";
 import { type Agreement, compareCase, contractCases } from "../../runtime/verify/index.js";
 import { defaultMemory, openRuntime } from "../refine/device.js";
 import { type JobAgreement, verifyJob } from "../verify-job.js";
@@ -19,7 +19,7 @@ const positive = (name: string) =>
     v.transform(Number),
   );
 
-const runtimes = ["auto", "webgpu", "cpu"] as const;
+const runtimes = ["auto", "cuda", "webgpu", "cpu"] as const;
 
 const optionsSchema = v.object({
   runtime: v.optional(v.picklist(runtimes, `--runtime: one of ${runtimes.join(", ")} is expected`), "auto"),
@@ -151,7 +151,7 @@ export function verifyCommand(): Command {
       }
       const rows: Agreement[] = [];
       try {
-        const tolerances = opened.name === "cpu" ? cpuTolerances : webGpuTolerances;
+        const tolerances = runtimeTolerances[opened.name];
         const reference = openReference();
         for (const test of contractCases(seed))
           rows.push(await compareCase(test, reference, opened, tolerances));
