@@ -251,16 +251,16 @@ KERNEL(compact_write, const float *values; const u32 *starts; const float *thres
 }
 
 // Log priors of candidates, by class and candidate, and the first coarse sample of each, by particle, class and candidate.
-KERNEL(list_candidates, const u32 *starts; const u32 *direction_starts; const float *direction_prior; const u32 *psi_starts; const float *psi_prior; const float *class_prior; float *prior_o; u32 *first_sample; u32 classes; u32 candidates; u32 translations;) {
+KERNEL(list_candidates, const u32 *starts; const u32 *direction_starts; const float *direction_prior; const u32 *psi_starts; const float *psi_prior; const float *class_prior; float *prior_o; u32 *first_sample; u32 classes; u32 candidates; u32 translations; u32 own;) {
   for (u32 i = first; i < end; i++) {
     row_list rows = rows_of(p->starts, p->classes, p->candidates, 0, i);
     u32 angles = p->psi_starts[i + 1] - p->psi_starts[i], *first_sample = p->first_sample + p->classes * rows.first;
     for (u32 row = 0; row < rows.count; row++) {
       u32 n = row % rows.own, o = row_orientation(rows, row);
       float of_class = p->class_prior[row / rows.own];
-      float own = p->direction_prior[p->direction_starts[i] + n / angles] + p->psi_prior[p->psi_starts[i] + n % angles];
-      p->prior_o[o] = of_class > log_zero ? of_class + own : log_zero;
-      first_sample[row] = o * p->translations;
+      float angular = p->direction_prior[p->direction_starts[i] + n / angles] + p->psi_prior[p->psi_starts[i] + n % angles];
+      p->prior_o[o] = of_class > log_zero ? of_class + angular : log_zero;
+      first_sample[row] = o * p->translations + (p->own ? i : 0);
     }
   }
 }

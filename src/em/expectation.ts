@@ -1,11 +1,13 @@
 import { UserError } from "../errors.js";
 import type {
+  CandidateList,
   CentredArray,
   ChildSlices,
   CoarseStrategy,
   CompressedSamples,
   DenseSamples,
   DeviceBuffer,
+  ListedSamples,
   LogPriors,
   ParticleBatch,
   Phases,
@@ -13,7 +15,6 @@ import type {
   Runtime,
 } from "../runtime/contract.js";
 import { coarseScratch, compactScratch, fineScratch, sumsScratch } from "../runtime/tables.js";
-import { type Candidates, keepSignificant } from "./candidates.js";
 import type { PhaseClock } from "./phase-clock.js";
 import { inRows, listViews, type ViewBlock, viewBlock } from "./views.js";
 
@@ -74,17 +75,17 @@ export interface ExpectationBatch {
   readonly listed?: ListedOrientations;
 }
 
-/** The orientations of the model are the candidates of the batch then, class-major. */
+/** The orientations of the model are the candidates of the batch then, class-major; their priors are written on the way. */
 export interface ListedOrientations {
-  readonly candidates: Candidates;
+  readonly list: CandidateList;
   /** Room for candidates. */
   readonly capacity: number;
   readonly coarseMatrices: DeviceBuffer;
   /** Translation number i belongs to particle i alone. */
   readonly ownTranslation: boolean;
-  /** Log priors of the classes, and of the translations of each particle. */
-  readonly classPrior: ArrayLike<number>;
-  readonly translation_it: ArrayLike<number>;
+  readonly classPrior_c: DeviceBuffer;
+  /** First candidate of each particle, and the number of all. */
+  readonly start: ArrayLike<number>;
 }
 
 export interface ExpectationOptions {
@@ -181,8 +182,8 @@ export async function expectBatch(
     runStart_i: runtime.alloc("index", "run starts", particles + 1),
     runGroup_r: runtime.alloc("index", "run groups", capacity.runs + 1),
   };
-  const listedSums = batch.listed === undefined ? undefined : await selectListed(batch.listed);
   if (batch.listed === undefined) await selectSamples();
+  else await selectListed(batch.listed);
   const start = await runtime.download(compressed.start_i);
   const runStart = (await runtime.download(runs.runStart_i)) as Uint32Array;
   const groups = start[particles];
@@ -193,9 +194,7 @@ export async function expectBatch(
     );
   const significant = (await runtime.download(count_i)) as Uint32Array;
   const samples: CompressedSamples = { ...compressed, groups };
-  const coarseSums = options.singlePass
-    ? (listedSums ?? (await runtime.download(statistics.sum_i)))
-    : undefined;
+  const coarseSums = options.singlePass ? await runtime.download(statistics.sum_i) : undefined;
   clock?.lap("coarse");
 
   await fineWeights();
@@ -264,94 +263,96 @@ export async function expectBatch(
     if (options.correlation) await runtime.crossCorrelation({ ...pass, score_iot: diff2_iot });
     else await runtime.diff2Coarse({ ...pass, strategy: options.strategy, diff2_iot });
     runtime.free(scratch);
-    const dense: DenseSamples = { layout: "dense", particles, orientations, translations, values: diff2_iot };
-    await runtime.weightsFromDiff2({ samples: dense, priors: batch.priors, scale, ...statistics });
-    const { fraction } = options;
-    const maxSignificant = options.correlation ? 1 : options.maxSignificant;
-    await runtime.selectSignificant({
-      samples: dense,
-      sum_i: statistics.sum_i,
-      fraction,
-      cap: maxSignificant,
-      threshold_i,
-      count_i,
-    });
-    const counts = runtime.alloc("index", "compact scratch", compactScratch(particles * orientations));
-    await runtime.compactWeights({
-      samples: dense,
-      threshold_i,
-      compressed: { ...compressed, groups: 0 },
-      runs,
-      scratch: counts,
-    });
-    runtime.free(counts);
+    await compress(
+      { layout: "dense", particles, orientations, translations, values: diff2_iot },
+      particles * orientations,
+    );
     runtime.free(diff2_iot);
   }
 
-  /** The coarse pass over the particles' own candidates; the host selects. Returns the sums of all weights. */
-  async function selectListed(listed: ListedOrientations): Promise<Float64Array> {
-    const { candidates, capacity: room, ownTranslation } = listed;
+  /** Scores to the list of the samples that hold the fraction; `rows` is room for their orientations. */
+  async function compress(scores: DenseSamples | ListedSamples, rows: number): Promise<void> {
+    await runtime.weightsFromDiff2({ samples: scores, priors: batch.priors, scale, ...statistics });
+    await runtime.selectSignificant({
+      samples: scores,
+      sum_i: statistics.sum_i,
+      fraction: options.fraction,
+      cap: options.correlation ? 1 : options.maxSignificant,
+      threshold_i,
+      count_i,
+    });
+    const scratch = runtime.alloc("index", "compact scratch", compactScratch(rows));
+    await runtime.compactWeights({
+      samples: scores,
+      threshold_i,
+      compressed: { ...compressed, groups: 0 },
+      runs,
+      scratch,
+    });
+    runtime.free(scratch);
+  }
+
+  /** The coarse pass over the particles' own candidates. */
+  async function selectListed(listed: ListedOrientations): Promise<void> {
+    const { list, ownTranslation, classPrior_c } = listed;
     const each = ownTranslation ? 1 : translations;
-    const groups = classes * candidates.count;
-    const own: CompressedSamples = {
-      layout: "compressed",
-      particles,
-      orientations: groups,
-      translations: ownTranslation ? translations : 1,
-      children: each,
-      capacity: classes * room,
-      groups,
-      start_i: runtime.alloc("index", "candidate starts", particles + 1),
-      firstSample_g: runtime.alloc("index", "candidate samples", classes * room),
-      values: runtime.alloc("real", "candidate scores", classes * room * each),
-    };
-    const scratch = runtime.alloc(
-      "real",
-      "coarse scratch",
-      fineScratch({ particles, pixels: batch.coarse.pixels.count }),
-    );
-    const first: number[] = [];
-    for (let i = 0; i < particles; i++)
-      for (let k = 0; k < classes; k++)
-        for (let o = candidates.start[i]; o < candidates.start[i + 1]; o++)
-          first.push((k * candidates.count + o) * translations + (ownTranslation ? i : 0));
+    const room = classes * listed.capacity;
+    const rowStart_i = runtime.alloc("index", "candidate rows", particles + 1);
+    const firstSample_g = runtime.alloc("index", "candidate samples", room);
+    const values = runtime.alloc("real", "candidate scores", room * each);
+    const pixels = batch.coarse.pixels.count;
+    const scratch = runtime.alloc("real", "coarse scratch", fineScratch({ particles, pixels }));
     runtime.upload(
-      own.start_i,
-      candidates.start.map((start) => classes * start),
+      rowStart_i,
+      Uint32Array.from(listed.start, (start) => classes * start),
     );
-    runtime.upload(own.firstSample_g, Uint32Array.from(first));
+    await runtime.listCandidates({
+      list,
+      classes,
+      classPrior_c,
+      translations,
+      ownTranslation,
+      prior_o: batch.priors.orientation_o,
+      firstSample_g,
+    });
     await runtime.diff2Fine({
       batch: batch.coarse,
       projector: model.projector,
       matrices: listed.coarseMatrices,
-      rows: candidates.count,
+      rows: list.candidates,
       rotations: 1,
       shifts: each,
       phases: coarsePhases,
       scratch,
-      samples: own,
+      samples: {
+        layout: "compressed",
+        particles,
+        orientations: classes * list.candidates,
+        translations: ownTranslation ? translations : 1,
+        children: each,
+        capacity: room,
+        groups: classes * list.candidates,
+        start_i: rowStart_i,
+        firstSample_g,
+        values,
+      },
       correlation: options.correlation,
     });
-    const scores = await runtime.download(own.values, 0, groups * each);
-    for (const buffer of [scratch, own.values, own.firstSample_g, own.start_i]) runtime.free(buffer);
-    const kept = keepSignificant(scores, listed, {
-      classes,
-      translations,
-      scale,
-      fraction: options.fraction,
-      most: options.correlation ? 1 : options.maxSignificant,
-    });
-    runtime.upload(count_i, kept.significant);
-    runtime.upload(compressed.start_i, kept.start);
-    runtime.upload(runs.runStart_i, kept.runStart);
-    if (kept.sample.length <= capacity.groups && kept.runGroup.length <= capacity.runs) {
-      runtime.upload(
-        compressed.firstSample_g,
-        Uint32Array.from(kept.sample, (sample) => sample * children),
-      );
-      runtime.upload(runs.runGroup_r, Uint32Array.from([...kept.runGroup, kept.sample.length]));
-    }
-    return kept.sum;
+    runtime.free(scratch);
+    await compress(
+      {
+        layout: "listed",
+        particles,
+        classes,
+        candidates: list.candidates,
+        translations,
+        ownTranslation,
+        start_i: list.start_i,
+        values,
+      },
+      room,
+    );
+    for (const buffer of [values, firstSample_g, rowStart_i]) runtime.free(buffer);
   }
 
   async function fineWeights(): Promise<void> {

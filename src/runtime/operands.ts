@@ -195,6 +195,8 @@ export interface ListCandidates {
   readonly classes: number;
   readonly classPrior_c: DeviceBuffer;
   readonly translations: number;
+  /** The first sample is that of the translation whose number is the particle's. */
+  readonly ownTranslation: boolean;
   /** By class and candidate. */
   readonly prior_o: DeviceBuffer;
   /** By particle, class and candidate. */

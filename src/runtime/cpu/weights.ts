@@ -25,7 +25,6 @@ const rowsOf = (samples: DenseSamples | ListedSamples) =>
         candidates: samples.candidates,
         each: samples.ownTranslation ? 1 : samples.translations,
       };
-const noRows = { orientations: 0, classes: 0, candidates: 0, each: 0 };
 
 export const weightOperations: Operations<CpuDevice, WeightOperation> = {
   weightsFromDiff2(cpu, { samples, priors, scale, logMax_i, sum_i, best_i }) {
@@ -39,7 +38,9 @@ export const weightOperations: Operations<CpuDevice, WeightOperation> = {
       log_max: logMax_i,
       sums: sum_i,
       best: best_i,
-      ...(samples.layout === "compressed" ? noRows : rowsOf(samples)),
+      ...(samples.layout === "compressed"
+        ? { orientations: samples.orientations, classes: 0, candidates: 0, each: 0 }
+        : rowsOf(samples)),
       translations: samples.translations,
       per_particle: Number(priors.perParticle),
       scale,
@@ -84,7 +85,7 @@ export const weightOperations: Operations<CpuDevice, WeightOperation> = {
     });
   },
 
-  listCandidates(cpu, { list, classes, classPrior_c, translations, prior_o, firstSample_g }) {
+  listCandidates(cpu, { list, classes, classPrior_c, translations, ownTranslation, prior_o, firstSample_g }) {
     const { particles, candidates } = list;
     cpu.run("list_candidates", particles, (5 * classes * candidates) / particles, {
       starts: list.start_i,
@@ -98,6 +99,7 @@ export const weightOperations: Operations<CpuDevice, WeightOperation> = {
       classes,
       candidates,
       translations,
+      own: Number(ownTranslation),
     });
   },
 

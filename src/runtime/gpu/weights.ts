@@ -68,13 +68,13 @@ export const weightOperations: Operations<KernelDevice, WeightOperation> = {
     });
   },
 
-  listCandidates(gpu, { list, classes, classPrior_c, translations, prior_o, firstSample_g }) {
+  listCandidates(gpu, { list, classes, classPrior_c, translations, ownTranslation, prior_o, firstSample_g }) {
     const { particles, candidates } = list;
     return threads(
       gpu,
       "list_candidates",
       classes * candidates,
-      { particles, classes, translations },
+      { particles, classes, translations, own: Number(ownTranslation) },
       {
         starts: list.start_i,
         direction_starts: list.directionStart_i,

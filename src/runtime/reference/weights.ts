@@ -54,7 +54,10 @@ function logPrior(
 }
 
 export const weightOperations: Operations<HostMemory, WeightOperation> = {
-  listCandidates(memory, { list, classes, classPrior_c, translations, prior_o, firstSample_g }) {
+  listCandidates(
+    memory,
+    { list, classes, classPrior_c, translations, ownTranslation, prior_o, firstSample_g },
+  ) {
     const start = memory.index(list.start_i);
     const [firstDirection, firstPsi] = [memory.index(list.directionStart_i), memory.index(list.psiStart_i)];
     const [direction, psi] = [memory.real(list.directionPrior_d), memory.real(list.psiPrior_a)];
@@ -70,7 +73,7 @@ export const weightOperations: Operations<HostMemory, WeightOperation> = {
             own <= logZero
               ? logZero
               : own + direction[firstDirection[i] + Math.floor(n / psis)] + psi[firstPsi[i] + (n % psis)];
-          memory.index(firstSample_g)[row++] = o * translations;
+          memory.index(firstSample_g)[row++] = o * translations + (ownTranslation ? i : 0);
         }
     }
   },

@@ -462,7 +462,12 @@ function weightCases(random: Random, shape: Shape): Case[] {
       };
     },
   });
-  return [weightsCase("dense", false), weightsCase("dense", true), weightsCase("compressed", false)];
+  return [
+    weightsCase("dense", false),
+    weightsCase("dense", true),
+    weightsCase("compressed", false),
+    weightsCase("compressed", true),
+  ];
 }
 
 /** Weights of the kinds that particles have: one peak, a broad set, all equal, ties at the end, none. */

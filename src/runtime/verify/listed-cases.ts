@@ -122,28 +122,6 @@ function shapeCases(random: Random, shape: Shape): Case[] {
         return { matrices: await bench.get(matrices) };
       },
     },
-    {
-      operation: "listCandidates",
-      variant: about,
-      async run(bench) {
-        const prior_o = await bench.out("real", "priors", classes * candidates);
-        const firstSample_g = await bench.out("index", "first samples", classes * candidates);
-        await bench.runtime.listCandidates({
-          list: lists.put(bench),
-          classes,
-          classPrior_c: bench.put("real", "class priors", classPrior),
-          translations,
-          prior_o,
-          firstSample_g,
-        });
-        const found = await bench.get(prior_o);
-        return {
-          priors: found.subarray(0, 2 * candidates),
-          forbidden: Uint32Array.from(found.subarray(2 * candidates), (value) => Number(value <= logZero)),
-          first: await bench.get(firstSample_g),
-        };
-      },
-    },
   ];
   for (const ownTranslation of [false, true]) {
     const each = ownTranslation ? 1 : translations;
@@ -154,6 +132,29 @@ function shapeCases(random: Random, shape: Shape): Case[] {
     const weights = Float64Array.from(random.uniforms(count), Math.fround);
     const translationPrior = random.uniforms(particles * (ownTranslation ? particles : translations), -3, 0);
     cases.push(
+      {
+        operation: "listCandidates",
+        variant: `${about}${own}`,
+        async run(bench) {
+          const prior_o = await bench.out("real", "priors", classes * candidates);
+          const firstSample_g = await bench.out("index", "first samples", classes * candidates);
+          await bench.runtime.listCandidates({
+            list: lists.put(bench),
+            classes,
+            classPrior_c: bench.put("real", "class priors", classPrior),
+            translations: ownTranslation ? particles : translations,
+            ownTranslation,
+            prior_o,
+            firstSample_g,
+          });
+          const found = await bench.get(prior_o);
+          return {
+            priors: found.subarray(0, 2 * candidates),
+            forbidden: Uint32Array.from(found.subarray(2 * candidates), (value) => Number(value <= logZero)),
+            first: await bench.get(firstSample_g),
+          };
+        },
+      },
       {
         operation: "weightsFromDiff2",
         variant: `listed, ${about}${own}`,
