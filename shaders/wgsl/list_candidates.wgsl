@@ -3,7 +3,7 @@
 //#include common/groups.wgsl
 //#include common/segments.wgsl
 //#include common/listed.wgsl
-struct Params { first_group: u32, end_group: u32, count: u32, particles: u32, classes: u32, translations: u32, own: u32 }
+struct Params { first_group: u32, end_group: u32, count: u32, particles: u32, classes: u32, translations: u32, own_translation: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> starts: array<u32>;
 @group(0) @binding(2) var<storage, read_write> direction_starts: array<u32>;
@@ -32,5 +32,5 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
     value = of_class + direction_prior[direction_starts[i] + n / angles] + psi_prior[psi_starts[i] + n % angles];
   }
   prior[o] = value;
-  first_sample[at] = o * p.translations + p.own * i;
+  first_sample[at] = o * p.translations + p.own_translation * i;
 }

@@ -74,7 +74,7 @@ export const weightOperations: Operations<KernelDevice, WeightOperation> = {
       gpu,
       "list_candidates",
       classes * candidates,
-      { particles, classes, translations, own: Number(ownTranslation) },
+      { particles, classes, translations, own_translation: Number(ownTranslation) },
       {
         starts: list.start_i,
         direction_starts: list.directionStart_i,
