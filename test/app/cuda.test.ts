@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { JobAgreement } from "../../src/app/verify-job.js";
 import { cliPath } from "../support/cli.js";
 import { describeCuda, emulatedDriver } from "../support/cuda.js";
 import { eventsOf, filesOf, shortRun, tinyFolder } from "../support/tiny-job.js";
@@ -134,6 +135,28 @@ describeCuda("a device that fails on the way", () => {
   ])("%s", (fault, message) => {
     const said = refused({ FAIL: fault }, ...cuda, ..."--memory 100MB --iter 1 --o fault/run".split(" "));
     expect(said).toMatch(message);
+  });
+});
+
+describeCuda("--precision double", () => {
+  it("computes a whole iteration in float64", () => {
+    const { status, stdout } = run(
+      {},
+      ..."verify --job --runtime cuda --software --precision double --particles 8 --json".split(" "),
+    );
+    const { rows } = JSON.parse(stdout) as { rows: JobAgreement[] };
+    expect(rows.map(({ ok }) => ok)).toEqual([true, true, true, true]);
+    // Far below what float32 scores can do.
+    for (const { best } of rows) expect(best).toBeLessThan(1e-9);
+    expect(status).toBe(0);
+  });
+
+  it("is that of CUDA where there is a device, else of the reference", () => {
+    const double = "--precision double --iter 0 --o double/run".split(" ");
+    expect(refined({}, "--software", ...double)).toContain("cuda on emulated device (found by CUDA)");
+    expect(refined({ DEVICES: "" }, ...double)).toMatch(
+      /reference on .* \(--precision double; no CUDA: the CUDA driver finds no device\)/,
+    );
   });
 });
 
