@@ -1,11 +1,14 @@
 import type { BufferKind, DeviceBuffer } from "../contract.js";
 import { type GpuDevice, type Launch, webGpuBytes } from "./device.js";
 
+/** What operations need of a device to launch their kernels. */
+export type Launcher = Pick<GpuDevice, "run">;
+
 const lanes = 64;
 
 /** Launch a kernel with one invocation an element (workgroups of 64). `cost` is that of an element. */
 export function threads(
-  gpu: GpuDevice,
+  gpu: Launcher,
   kernel: string,
   count: number,
   params: Launch["params"],
