@@ -5,6 +5,7 @@ import { basename, delimiter, join, resolve } from "node:path";
 import type { JobEvent } from "../src/app/job/events.js";
 import { readStarFile } from "../src/app/refine/resume.js";
 import { phases } from "../src/em/phase-clock.js";
+import { nodeDisk } from "../src/formats/node.js";
 import { pointGroup } from "../src/geometry/symmetry.js";
 import { openWebGpu } from "../src/runtime/webgpu/index.js";
 import { loadShaderFile, requestNodeAdapter } from "../src/runtime/webgpu/node.js";
@@ -85,7 +86,7 @@ export async function benchRefine({
         pointGroup("C1"),
       ),
     });
-    const star = await readStarFile(join(set, "particles.star"));
+    const star = await readStarFile(nodeDisk, join(set, "particles.star"));
     const particles = star.get("particles").rowCount;
     const shape = `${particles} x ${star.get("optics").number("rlnImageSize")}`;
 

@@ -1,3 +1,4 @@
+import { freemem } from "node:os";
 import { UserError } from "../../errors.js";
 import type { TraceEvent } from "../../runtime/arena.js";
 import type { Runtime } from "../../runtime/contract.js";
@@ -10,6 +11,10 @@ import type { RefineArguments } from "./arguments.js";
 
 /** Device memory where `--memory` says nothing. */
 export const defaultMemory = 2 ** 31;
+
+/** Host memory that is free. */
+export const freeBytes = (): number =>
+  Math.min(freemem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 
 type Choice = Pick<RefineArguments, "runtime" | "software" | "memory" | "threads">;
 

@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../errors.js";
+import { type Disk, readRange } from "../../formats/source.js";
 import type { JobEvent } from "../job/events.js";
 import { parseEvent } from "./schema.js";
 
@@ -91,17 +91,14 @@ export function recordOf(text: string, file: string): JobRecord {
 }
 
 /** Read `events.jsonl` of a job folder. */
-export async function readRecord(jobFolder: string): Promise<JobRecord> {
+export async function readRecord(disk: Disk, jobFolder: string): Promise<JobRecord> {
   const file = join(jobFolder, "events.jsonl");
-  let text: string;
+  if (!(await disk.exists(file)))
+    throw new UserError(`${file}: is not there; give the folder that a refinement writes to`);
+  const source = await disk.open(file);
   try {
-    text = await readFile(file, "utf8");
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
-    throw new UserError(
-      `${file}: ${missing ? "is not there; give the folder that a refinement writes to" : `cannot read: ${(cause as Error).message}`}`,
-      { cause },
-    );
+    return recordOf(new TextDecoder().decode(await readRange(source, 0, source.size)), file);
+  } finally {
+    await source.close();
   }
-  return recordOf(text, file);
 }

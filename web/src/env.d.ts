@@ -1,0 +1,3 @@
+/// <reference types="vite/client" />
+/** Version of the package. */
+declare const __VERSION__: string;
