@@ -68,7 +68,7 @@ const signed: Readonly<Record<string, Binary>> = {
   "-": (a, b) => (a - b) | 0,
   "*": (a, b) => Math.imul(a, b),
   "/": (a, b) => (b === 0 ? a : (a / b) | 0),
-  "%": (a, b) => (b === 0 ? 0 : a % b | 0),
+  "%": (a, b) => (b === 0 ? 0 : (a % b) | 0),
   "^": (a, b) => a ^ b,
   "&": (a, b) => a & b,
   "|": (a, b) => a | b,
@@ -90,7 +90,10 @@ export function binary(
   left: WgslType,
   right: WgslType,
 ): { type: WgslType; apply: (a: Value, b: Value) => Value } | undefined {
-  if ((left.kind !== "scalar" && left.kind !== "vector") || (right.kind !== "scalar" && right.kind !== "vector"))
+  if (
+    (left.kind !== "scalar" && left.kind !== "vector") ||
+    (right.kind !== "scalar" && right.kind !== "vector")
+  )
     return undefined;
   const shift = operator === "<<" || operator === ">>";
   const of = shift ? left.of : common(left.of, right.of);
@@ -131,7 +134,9 @@ export const builtins: Readonly<
   dot: {
     type: ([a]) => (a.kind === "vector" ? scalar(a.of) : none),
     apply: (a, b) =>
-      isVector(a) && isVector(b) ? a.reduce((sum, value, c) => sum + value * (b[c] as number), 0) : Number.NaN,
+      isVector(a) && isVector(b)
+        ? a.reduce((sum, value, c) => sum + value * (b[c] as number), 0)
+        : Number.NaN,
   },
   select: { type: widest, apply: (no, yes, which) => (which ? yes : no) },
 };

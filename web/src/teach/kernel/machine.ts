@@ -1,11 +1,11 @@
-import { Arena } from "../../../src/runtime/arena.js";
-import type { BufferKind, DeviceBuffer, Runtime } from "../../../src/runtime/contract.js";
-import { UnsupportedError } from "../../../src/runtime/errors.js";
-import { bindOperations } from "../../../src/runtime/operations.js";
-import { expectationOperations } from "../../../src/runtime/webgpu/expectation.js";
-import { webGpuLayout } from "../../../src/runtime/webgpu/index.js";
-import type { Launcher } from "../../../src/runtime/webgpu/launch.js";
-import { loadKernel, type ShaderLoader } from "../../../src/runtime/webgpu/shader.js";
+import { Arena } from "../../../../src/runtime/arena.js";
+import type { BufferKind, DeviceBuffer, Runtime } from "../../../../src/runtime/contract.js";
+import { UnsupportedError } from "../../../../src/runtime/errors.js";
+import { bindOperations } from "../../../../src/runtime/operations.js";
+import { expectationOperations } from "../../../../src/runtime/webgpu/expectation.js";
+import { webGpuLayout } from "../../../../src/runtime/webgpu/index.js";
+import type { Launcher } from "../../../../src/runtime/webgpu/launch.js";
+import { loadKernel, type ShaderLoader } from "../../../../src/runtime/webgpu/shader.js";
 import { type CompiledKernel, compileKernel, type KernelMemory } from "./compile.js";
 import { type Value, words, zero } from "./values.js";
 
@@ -125,7 +125,8 @@ function runLaunch(
   const storage = kernel.storage.map(({ name: array, element }) => {
     const buffer = buffers[array];
     const size = words(element);
-    const [base, length] = buffer === undefined ? [0, 0] : [buffer.block.offset / 4, buffer.block.bytes / 4 / size];
+    const [base, length] =
+      buffer === undefined ? [0, 0] : [buffer.block.offset / 4, buffer.block.bytes / 4 / size];
     return { array, base, size, length, reads: 0, writes: 0 };
   });
   let sharedReads = 0;
@@ -167,12 +168,17 @@ function runLaunch(
     part = 0;
     shared = kernel.shared.map(({ element, length }) => Array.from({ length }, () => zero(element)));
     const id = [group % 32768, Math.floor(group / 32768), 0];
-    let waiting = Array.from({ length: kernel.workgroupSize }, (_, lane) => kernel.lane(access, all, id, lane));
+    let waiting = Array.from({ length: kernel.workgroupSize }, (_, lane) =>
+      kernel.lane(access, all, id, lane),
+    );
     while (waiting.length > 0) {
       waiting = waiting.filter((lane) => !lane.next().done);
       part++;
     }
   }
-  const entries = storage.map(({ array, reads, writes, size }) => [array, { reads, writes, bytes: 4 * size }]);
+  const entries = storage.map(({ array, reads, writes, size }) => [
+    array,
+    { reads, writes, bytes: 4 * size },
+  ]);
   return { kernel: name, groups, buffers: Object.fromEntries(entries), sharedReads, sharedWrites };
 }
