@@ -98,7 +98,7 @@ class Compiler extends Expressions {
       if (node.storage === "uniform") this.globals.set(node.name, { params: true });
       else {
         const type = this.type(node.type);
-        if (type.kind !== "array") return this.fail(`${node.name} is ${describe(type)}, not an array`);
+        if (type.kind !== "array") throw this.error(`${node.name} is ${describe(type)}, not an array`);
         const list = node.storage === "workgroup" ? this.shared : this.storage;
         const place = node.storage === "workgroup" ? { shared: list.length } : { storage: list.length };
         this.globals.set(node.name, place);

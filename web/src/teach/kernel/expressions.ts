@@ -81,8 +81,12 @@ export class Expressions {
   protected slots = 0;
   protected line = 1;
 
+  protected error(problem: string): KernelError {
+    return new KernelError(problem, this.line);
+  }
+
   protected fail(problem: string): never {
-    throw new KernelError(problem, this.line);
+    throw this.error(problem);
   }
 
   protected type(node: ast.Type | null): WgslType {
