@@ -1,3 +1,17 @@
 /// <reference types="vite/client" />
 /** Version of the package. */
 declare const __VERSION__: string;
+
+/** Of workers; the types of TypeScript have it in another library than that of pages. */
+interface FileSystemSyncAccessHandle {
+  write(bytes: Uint8Array, options?: { at?: number }): number;
+  truncate(size: number): void;
+  getSize(): number;
+  flush(): void;
+  close(): void;
+}
+
+interface FileSystemFileHandle {
+  createSyncAccessHandle(): Promise<FileSystemSyncAccessHandle>;
+  move(name: string): Promise<void>;
+}

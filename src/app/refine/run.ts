@@ -62,6 +62,8 @@ export interface JobHost {
   poll(): void;
   /** Awaited before every batch of images: a run rests here. */
   rest?(): Promise<void>;
+  /** The files of an iteration are complete. */
+  saved?(files: IterationFiles): Promise<void>;
 }
 
 interface ShownProgress {
@@ -194,7 +196,9 @@ async function iterate(
     if (args.checkNorm) refuseWildImages(images, set);
     refuseBrokenState(state);
     for (const message of imageWarnings(images, set, args.checkNorm)) warn(message);
-    saved = (await writeIteration(disk, state, set, facts, group)).optimiser;
+    const files = await writeIteration(disk, state, set, facts, group);
+    saved = files.optimiser;
+    await host.saved?.(files);
   } else state = start.refinement;
   const [limit, last] = options.autoRefine
     ? (["--auto_iter_max", options.autoIterMax] as const)
@@ -251,6 +255,7 @@ async function iterate(
     if (told.final === undefined) saved = files.optimiser;
     told.clock.lap("write");
     tell(state, told, files, runtime, { host, curve, folder: dirname(args.files.o) });
+    await host.saved?.(files);
     const left = state.automation.converged ? 0 : last - iteration;
     const seconds = ((performance.now() - begun) / 1000) * left;
     if (left > 0 && !options.autoRefine)
