@@ -1,5 +1,5 @@
 import { allocProjector, fillProjector } from "../../../../src/em/reference.js";
-import { makeSearch } from "../../../../src/em/search.js";
+import { makeSearch, type Search } from "../../../../src/em/search.js";
 import { orientationGrid } from "../../../../src/geometry/sampling.js";
 import type {
   BufferKind,
@@ -58,8 +58,8 @@ export interface Case {
   readonly projector: Float64Array;
   readonly geometry: CentredGeometry;
   readonly angles: readonly { readonly rot: number; readonly tilt: number; readonly psi: number }[];
-  /** Pose of a fine sample of the six orientations: angles in degrees, translation in pixels. */
-  pose(sample: number): { rot: number; tilt: number; psi: number; x: number; y: number };
+  /** Poses of all fine samples: rot, tilt, psi in degrees, x, y in pixels. */
+  readonly poses: Float64Array;
 }
 
 const put = (runtime: Runtime, kind: BufferKind, name: string, values: ArrayLike<number>): DeviceBuffer => {
@@ -91,6 +91,17 @@ function density(random: Random): Float64Array {
       return sum + weight * Math.exp(-r2 / (2 * 1.1 ** 2));
     }, 0);
   });
+}
+
+function finePoses(search: Search): Float64Array {
+  const each = shape.translations * rotations * shifts;
+  const all = listed.flatMap((o) =>
+    Array.from({ length: each }, (_, own) => {
+      const { rot, tilt, psi, x, y } = search.pose(o * each + own);
+      return [rot, tilt, psi, x, y];
+    }),
+  );
+  return Float64Array.from(all.flat());
 }
 
 /** Make the case on the float64 reference: project, apply CTF, move, add noise. */
@@ -170,11 +181,7 @@ export async function makeCase(): Promise<Case> {
       const [direction, psi] = [Math.floor(o / grid.psi.length), o % grid.psi.length];
       return { rot: grid.rot[direction], tilt: grid.tilt[direction], psi: grid.psi[psi] };
     }),
-    pose(sample) {
-      const perOrientation = shape.translations * rotations * shifts;
-      const [o, rest] = [Math.floor(sample / perOrientation), sample % perOrientation];
-      return search.pose(listed[o] * perOrientation + rest);
-    },
+    poses: finePoses(search),
   };
   await runtime.close();
   return result;

@@ -63,7 +63,7 @@ const fields = {
   side: { least: 1, most: 128, initial: 32 },
   depth: { least: 1, most: 64, initial: 16 },
   event: { least: 0, most: 1e6, initial: 0 },
-  kept: { least: 1, most: 1000, initial: 999 },
+  kept: { least: 300, most: 1000, initial: 999 },
   parents: { least: 1, most: 1658880, initial: 1000 },
   bytes: { least: 4, most: 8, initial: 4 },
   element: { least: -1, most: 1e6, initial: -1 },
