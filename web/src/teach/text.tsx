@@ -41,6 +41,14 @@ export const number = (value: number, digits = 2): string =>
     ? value.toLocaleString("en")
     : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
+const large = new Intl.NumberFormat("en", {
+  notation: "compact",
+  compactDisplay: "long",
+  maximumSignificantDigits: 3,
+});
+/** Large counts in words: 5.52 billion. */
+export const count = (value: number): string => (value < 1e6 ? number(value) : large.format(value));
+
 /** Bytes with their unit, powers of 1000 as in docs/weights.md. */
 export function bytesText(bytes: number): string {
   for (const [unit, size] of [

@@ -8,7 +8,7 @@ import { workgroupLimit } from "../model/puzzles.js";
 import { raceShape } from "../model/race.js";
 import { Figure, heat, Slider, type ViewProps } from "../parts.js";
 import type { Prepared } from "../teach.worker.js";
-import { From, number, words } from "../text.js";
+import { count, From, number, words } from "../text.js";
 import { cellSample } from "./table.js";
 
 const { particles, orientations, translations, pixels } = shape;
@@ -201,7 +201,9 @@ export function TileView({ state, update, all }: ViewProps & { readonly all: Pre
       <Figure
         note={
           <>
-            Reads of slices and images by the tile kernel. <From origin="formula" />
+            Reads of slices and images. The batch has {batch.particles} particles, {batch.orientations}{" "}
+            orientations, {batch.translations} translations and {number(batch.pixels)} pixels.{" "}
+            <From origin="formula" />
           </>
         }
       >
@@ -217,9 +219,9 @@ export function TileView({ state, update, all }: ViewProps & { readonly all: Pre
             </thead>
             <tbody>
               {[
-                { name: `this small case, ${orientations} × ${columns} sums`, of: small },
+                { name: "this small case", of: small },
                 {
-                  name: `a batch: ${batch.particles} particles, ${batch.orientations} orientations, ${batch.translations} translations, ${number(batch.pixels)} pixels`,
+                  name: "a batch of a refinement",
                   of: batch,
                 },
               ].map(({ name, of }) => {
@@ -230,8 +232,8 @@ export function TileView({ state, update, all }: ViewProps & { readonly all: Pre
                 return (
                   <tr key={name}>
                     <th scope="row">{name}</th>
-                    <td>{number(naive)}</td>
-                    <td>{number(tiled)}</td>
+                    <td title={number(naive)}>{count(naive)}</td>
+                    <td title={number(tiled)}>{count(tiled)}</td>
                     <td>{(naive / tiled).toFixed(1)}</td>
                   </tr>
                 );
