@@ -10,17 +10,18 @@ function save(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/** Files of one iteration, by the start of their names. */
+const iterationOf = (name: string) => Number(/_it(\d+)_/.exec(name)?.[1] ?? Number.NaN);
+
+/** Files by iteration, the newest first; those of no iteration before all. */
 function groups(files: readonly string[]): [string, string[]][] {
-  const byStart = new Map<string, string[]>();
-  for (const name of files) {
-    const iteration = /_it(\d+)_/.exec(name)?.[1];
-    const key = iteration === undefined ? "Results" : `Iteration ${Number(iteration)}`;
-    byStart.set(key, [...(byStart.get(key) ?? []), name]);
+  const byTitle = new Map<string, string[]>();
+  const newestFirst = files.toSorted((a, b) => (iterationOf(b) || 1e9) - (iterationOf(a) || 1e9));
+  for (const name of newestFirst) {
+    const iteration = iterationOf(name);
+    const title = Number.isNaN(iteration) ? "Of the whole run" : `Iteration ${iteration}`;
+    byTitle.set(title, [...(byTitle.get(title) ?? []), name]);
   }
-  return [...byStart].sort(([a], [b]) =>
-    a === "Results" ? -1 : b === "Results" ? 1 : Number(b.slice(10)) - Number(a.slice(10)),
-  );
+  return [...byTitle].map(([title, names]) => [title, names.sort()]);
 }
 
 /** The files of a run: those that the command line writes. */
@@ -29,7 +30,6 @@ export function Downloads({ session }: { readonly session: Session }) {
   const written = session.saved.value;
   const state = session.state.value;
   // Written again when the run ends: the report.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the files of a run change with these
   useEffect(() => {
     session.files().then(setFiles);
   }, [session, written, state]);
@@ -45,8 +45,10 @@ export function Downloads({ session }: { readonly session: Session }) {
       await (await session.file(name)).stream().pipeTo(file);
     }
   };
-  const [newest, ...older] = groups(files.filter((name) => name !== "events.jsonl"));
-  if (newest === undefined) return null;
+  const all = groups(files);
+  if (all.length === 0) return null;
+  // What is of the whole run, and the last iteration.
+  const [shown, older] = [all.slice(0, 2), all.slice(2)];
   const list = ([title, names]: [string, string[]]) => (
     <li key={title}>
       <h3>{title}</h3>
@@ -68,7 +70,7 @@ export function Downloads({ session }: { readonly session: Session }) {
         The files that <code>cryotile refine</code> writes, with RELION's names: maps open in ChimeraX, STAR
         files in RELION.
       </p>
-      <ul>{list(newest)}</ul>
+      <ul>{shown.map(list)}</ul>
       {older.length > 0 && (
         <details>
           <summary>Earlier iterations</summary>

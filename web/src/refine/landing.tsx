@@ -101,7 +101,7 @@ function Earlier() {
 
 const wish = (query: URLSearchParams, name: string) => {
   const value = Number(query.get(name) ?? Number.NaN);
-  return Number.isSafeInteger(value) && value > 0 ? { [name]: value } : {};
+  return Number.isSafeInteger(value) && value > 0 ? [[name, value] as const] : [];
 };
 
 export function Landing({ route }: RoomProps) {
@@ -115,7 +115,8 @@ export function Landing({ route }: RoomProps) {
   const { query } = route;
   const start = async () => {
     setStarting(true);
-    const wishes = { ...wish(query, "particles"), ...wish(query, "iterations"), ...wish(query, "seed") };
+    const names = ["particles", "box", "iterations", "seed"] as const;
+    const wishes = Object.fromEntries(names.flatMap((name) => wish(query, name)));
     await startBuiltIn(wishes, runtimeChoice.value);
   };
   return (
@@ -131,8 +132,8 @@ export function Landing({ route }: RoomProps) {
             Refine the built-in set
           </button>
           <p class="small quiet">
-            {count(Number(query.get("particles") ?? builtIn.plan.count))} particles of {builtIn.plan.box}{" "}
-            pixels, made here from a seed
+            {count(Number(query.get("particles") ?? builtIn.plan.count))} particles of{" "}
+            {query.get("box") ?? builtIn.plan.box} pixels, made here from a seed
           </p>
         </div>
         <div class="refine-own">

@@ -46,16 +46,25 @@ async function newSession({ title, choices, runtime }: NewJob, inputStored: bool
 /** What the address may ask of the first visit's refinement. */
 export interface BuiltInWishes {
   readonly particles?: number;
+  /** Pixels; the particles stay as large. */
+  readonly box?: number;
   readonly iterations?: number;
   readonly seed?: number;
 }
 
 /** Make the built-in set and refine it. */
 export async function startBuiltIn(wishes: BuiltInWishes, runtime: RuntimeChoice): Promise<void> {
-  const { particles = builtIn.plan.count, iterations = builtInChoices.iterations, seed = 1 } = wishes;
+  const {
+    particles = builtIn.plan.count,
+    iterations = builtInChoices.iterations,
+    seed = 1,
+    box = builtIn.plan.box,
+  } = wishes;
   const plan = {
     ...builtIn.plan,
     seed,
+    box,
+    pixelSize: (builtIn.plan.pixelSize * builtIn.plan.box) / box,
     count: particles,
     micrographs: Math.min(particles, builtIn.plan.micrographs),
   };

@@ -12,7 +12,6 @@ export interface NamedMap {
 }
 
 const colours = { light: "#6f93b4", dark: "#9dbfdb" };
-const startLevel = 4;
 const arrows: Readonly<Record<string, readonly [number, number, number]>> = {
   ArrowLeft: [-10, 0, 1],
   ArrowRight: [10, 0, 1],
@@ -27,11 +26,11 @@ export function MapView({ shown, label }: { readonly shown: NamedMap; readonly l
   const canvas = useRef<HTMLCanvasElement>(null);
   const [scene, setScene] = useState<MapScene>();
   const [problem, setProblem] = useState<string>();
-  const [level, setLevel] = useState(startLevel);
+  const [level, setLevel] = useState<number>();
   const [turning, setTurning] = useState(!reducedMotion.value);
   const { map, name } = shown;
   const most = Math.max(1, Math.floor(((map.largest - map.mean) / map.deviation) * 10) / 10);
-  const sigmas = Math.min(level, most);
+  const sigmas = Math.min(level ?? (map.startLevel - map.mean) / map.deviation, most);
   const density = map.mean + sigmas * map.deviation;
 
   useEffect(() => {
@@ -73,7 +72,6 @@ export function MapView({ shown, label }: { readonly shown: NamedMap; readonly l
       <canvas
         ref={canvas}
         hidden={problem !== undefined}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys turn the map
         tabIndex={0}
         role="img"
         aria-label={`${label} as a surface. Arrow keys turn it, plus and minus go nearer and away.`}

@@ -5,6 +5,8 @@ export interface LoadedMap {
   readonly box: number;
   /** Angstrom. */
   readonly pixelSize: number;
+  /** Density above which 1.5 % of the voxels lie: where a surface is drawn at first. */
+  readonly startLevel: number;
   /** Of all voxels. */
   readonly mean: number;
   readonly deviation: number;

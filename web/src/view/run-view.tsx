@@ -1,6 +1,6 @@
 import "./run-view.css";
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import {
   angstrom,
   count,
@@ -124,7 +124,7 @@ function Progress({ record, live }: { readonly record: JobRecord; readonly live:
       >
         <div style={{ width: `${100 * share}%` }} />
       </div>
-      <p class="small quiet">{what ?? " "}</p>
+      <p class="run-phase small quiet">{what ?? " "}</p>
     </div>
   );
 }
@@ -133,6 +133,8 @@ function Measures({ record, live }: { readonly record: JobRecord; readonly live:
   const last = record.iterations.at(-1);
   const { start, progress } = record;
   const seconds = secondsLeft(record);
+  const rate = useRef<number | undefined>(undefined);
+  if (progress !== undefined) rate.current = progress.rate;
   const resolution = last === undefined ? unknown : angstrom(last.resolution).replace(" Å", "");
   return (
     <dl class="measures">
@@ -140,11 +142,14 @@ function Measures({ record, live }: { readonly record: JobRecord; readonly live:
       <Measure
         name="Iteration"
         value={last?.iteration ?? start.from}
-        unit={`of ${start.classes === 1 && last?.classes.some(({ fsc }) => fsc) ? "at most " : ""}${start.iterations}`}
+        unit={`of ${start.iterations}${last?.classes.some(({ fsc }) => fsc) ? " at most" : ""}`}
       />
       <Measure name="Mean Pmax" value={fixed(last?.averagePmax, 3)} />
       {live && (
-        <Measure name="Particles a second" value={progress ? count(Math.round(progress.rate)) : unknown} />
+        <Measure
+          name="Particles a second"
+          value={rate.current === undefined ? unknown : count(Math.round(rate.current))}
+        />
       )}
       {live ? (
         <Measure name="Time left" value={seconds === undefined ? unknown : duration(seconds)} />

@@ -31,6 +31,9 @@ export interface MapScene {
 /** Seconds of a whole turn. */
 const turn = 40;
 
+/** Milliseconds. */
+const slowFrame = 45;
+
 /** Field of view, degrees, and how far away a box of side 1 is looked at from. */
 const fieldOfView = 30;
 const distance = 1.75;
@@ -65,14 +68,23 @@ export function openScene(canvas: HTMLCanvasElement): MapScene {
   const draw = (time = 0) => {
     frame = 0;
     if (closed) return;
-    controls.update(controls.autoRotate ? Math.min(0.1, (time - last) / 1000 || 0.016) : undefined);
+    controls.update(controls.autoRotate ? Math.min(0.6, (time - last) / 1000) : undefined);
     last = time;
     renderer.render(scene, camera);
-    if (controls.autoRotate) ask();
+    if (controls.autoRotate) pause();
   };
+  // Where frames are slow the processor draws them, and has other work.
+  const pause = () => {
+    const took = performance.now() - asked;
+    if (took < slowFrame) ask();
+    else setTimeout(ask, Math.min(500, 3 * took));
+  };
+  let asked = 0;
   let last = 0;
   const ask = () => {
-    if (frame === 0 && !closed) frame = requestAnimationFrame(draw);
+    if (frame !== 0 || closed) return;
+    asked = performance.now();
+    frame = requestAnimationFrame(draw);
   };
   controls.addEventListener("change", ask);
   const resize = () => {

@@ -26,7 +26,10 @@ async function load(name: string, file: Blob): Promise<LoadedMap> {
     const mean = sum / voxels.length;
     const deviation = Math.sqrt(Math.max(0, squares / voxels.length - mean * mean));
     const pixelSize = mrc.pixelSize?.[0] ?? 1;
-    const map = { voxels, box: mrc.width, pixelSize, mean, deviation, largest, range: rangeOf(voxels) };
+    const quantile = quantiles(voxels);
+    const range = [quantile(0.001), quantile(0.999)] as const;
+    const startLevel = quantile(0.985);
+    const map = { voxels, box: mrc.width, pixelSize, mean, deviation, largest, range, startLevel };
     maps.set(name, map);
     return map;
   } finally {
@@ -34,11 +37,15 @@ async function load(name: string, file: Blob): Promise<LoadedMap> {
   }
 }
 
-/** Quantiles 0.1 % and 99.9 % of some of the voxels. */
-function rangeOf(voxels: Float32Array): [number, number] {
-  const step = Math.max(1, Math.floor(voxels.length / 50_000));
-  const some = voxels.filter((_, at) => at % step === 0).sort();
-  return [some[Math.floor(0.001 * some.length)], some[Math.floor(0.999 * some.length)]];
+/** Quantiles, from some of the voxels. */
+function quantiles(voxels: Float32Array): (share: number) => number {
+  // Odd, so that it does not keep to a few columns.
+  const step = Math.floor(voxels.length / 200_000) | 1;
+  const some = Float32Array.from(
+    { length: Math.floor(voxels.length / step) },
+    (_, i) => voxels[i * step],
+  ).sort();
+  return (share) => some[Math.floor(share * some.length)];
 }
 
 /** Boxes up to this are drawn with twice the voxels along an edge. */
