@@ -67,6 +67,8 @@ export default defineConfig({
     target: "es2023",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // The 3D view and the figures, which are loaded after the page.
+    chunkSizeWarningLimit: 700,
   },
   server: { headers: isolation, fs: { allow: [root] } },
   preview: { headers: isolation },

@@ -15,3 +15,8 @@ interface FileSystemFileHandle {
   createSyncAccessHandle(): Promise<FileSystemSyncAccessHandle>;
   move(name: string): Promise<void>;
 }
+
+/** Chromium's; other browsers have none. */
+declare var showDirectoryPicker:
+  | ((options: { mode: "readwrite" }) => Promise<FileSystemDirectoryHandle>)
+  | undefined;

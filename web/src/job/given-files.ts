@@ -10,6 +10,8 @@ export interface GivenFile {
 
 /** Where the visitor's files stand, as the files of a run name them. */
 export const inputFolder = "input";
+/** The map to start from where the visitor has none. */
+export const sphereFile = `${inputFolder}/sphere.mrc`;
 
 /**
  * Files that the visitor gave. STAR files name stacks from the folder that a job was run in, which need not be the one that was given: a file is found

@@ -3,12 +3,13 @@ import { parseRefineArguments } from "../../../src/app/refine/arguments.js";
 import { AbortedError, type JobHost, runJob } from "../../../src/app/refine/run.js";
 import { DeviceLostError, DeviceMemoryError } from "../../../src/runtime/errors.js";
 import type { SimulationPlan } from "../../../src/simulator/particles.js";
-import { builtIn, simulate } from "./built-in.js";
+import { simulate } from "./built-in.js";
 import { type JobFolder, logName, MemoryFolder, StoredFolder } from "./folder.js";
 import { Gate } from "./gate.js";
 import { type GivenFile, GivenFiles, inputFolder, JobDisk } from "./given-files.js";
 import type { JobMessage, Outcome, StoredJob } from "./job.js";
 import { openBrowserRuntime } from "./runtime.js";
+import { writeSphere } from "./sphere.js";
 import { outputRoot, type RuntimeChoice, runtimeWords } from "./words.js";
 
 declare const __VERSION__: string;
@@ -22,6 +23,8 @@ export interface Start {
   readonly given: readonly GivenFile[];
   /** Make this set first. */
   readonly simulate?: SimulationPlan;
+  /** Make a sphere to start from, Angstrom. */
+  readonly sphere?: { readonly box: number; readonly pixelSize: number; readonly diameter: number };
   /** Copy what was given into the job's folder. */
   readonly keepInput: boolean;
   /** Go on from the last finished iteration. */
@@ -47,6 +50,7 @@ async function run(start: Start, tell: (message: JobMessage) => void): Promise<O
       const text = "Making the particles";
       await simulate(folder, start.simulate, (done, total) => tell({ kind: "stage", text, done, total }));
     }
+    if (start.sphere !== undefined && !start.goOn) await writeSphere(folder, start.sphere);
     const given = [...start.given];
     if (start.keepInput) await keep(folder, given, tell);
     for (const path of await folder.list())
@@ -182,7 +186,6 @@ const api = {
   pause: () => gate.pause(),
   resume: () => gate.resume(),
   stop: () => gate.stop(),
-  builtIn: () => builtIn.plan,
 };
 export type JobApi = typeof api;
 expose(api);
