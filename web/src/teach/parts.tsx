@@ -1,4 +1,5 @@
 import type { ComponentChildren, TargetedKeyboardEvent } from "preact";
+import { useId } from "preact/hooks";
 import type { TeachState } from "./model/state.js";
 
 export interface ViewProps {
@@ -8,7 +9,7 @@ export interface ViewProps {
 }
 
 /** Steps of the density scale that text can stand on. */
-const heats = [0, 1, 2, 3, 4, 6, 7, 8];
+const heats = [0, 1, 2, 3, 6, 7, 8];
 
 /** A colour of the density scale for a share from 0 to 1, and that of text on it. */
 export function heat(share: number): { background: string; color: string } {
@@ -18,7 +19,7 @@ export function heat(share: number): { background: string; color: string } {
 
 /** A colour for a signed share from -1 to 1. */
 export function signed(share: number): { background: string; color: string } {
-  const part = Math.round(60 * Math.min(1, Math.abs(share)) ** 0.75);
+  const part = Math.round(50 * Math.min(1, Math.abs(share)) ** 0.75);
   const hue = share < 0 ? "var(--series-1)" : "var(--series-0)";
   return { background: `color-mix(in oklab, ${hue} ${part}%, var(--paper))`, color: "var(--ink)" };
 }
@@ -171,12 +172,14 @@ export function Slider({
   readonly text: string;
   readonly onChange: (value: number) => void;
 }) {
+  const id = useId();
   return (
-    <label class="teach-slider">
+    <div class="teach-slider">
       <span>
-        {name} <output>{text}</output>
+        <label for={id}>{name}</label> <output for={id}>{text}</output>
       </span>
       <input
+        id={id}
         type="range"
         min={least}
         max={most}
@@ -185,7 +188,7 @@ export function Slider({
         aria-valuetext={text}
         onInput={({ currentTarget }) => onChange(Number(currentTarget.value))}
       />
-    </label>
+    </div>
   );
 }
 

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { RoomProps } from "../shell/rooms.js";
-import { formatHash, go } from "../shell/route.js";
+import { formatHash, go, parseHash } from "../shell/route.js";
 import { Notice } from "../shell/ui.js";
 import { badges, prepare, prepared, problem } from "./compute.js";
 import {
@@ -192,8 +192,6 @@ export default function Teach({ route }: RoomProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   const seen = useRef(place.step);
   const [before, after] = [neighbour(place, -1), neighbour(place, 1)];
-  const latest = useRef(state);
-  latest.current = state;
   useEffect(() => {
     prepare();
   }, []);
@@ -212,7 +210,9 @@ export default function Teach({ route }: RoomProps) {
       const target = event.target as HTMLElement;
       if (event.ctrlKey || event.metaKey || event.altKey || target.matches("input, select, textarea")) return;
       const onControl = target.closest("button, a, summary, [role=gridcell]") !== null;
-      const now = latest.current;
+      // Keys may come faster than the page is drawn.
+      const { parts, query } = parseHash(location.hash);
+      const now = readState(parts, query);
       const walk = (by: number) => {
         const to = neighbour(now.place, by);
         if (to !== undefined) show({ ...now, place: to });
@@ -238,7 +238,7 @@ export default function Teach({ route }: RoomProps) {
   return (
     <div class="teach">
       <Chapters state={state} />
-      <article class="teach-step" aria-labelledby="teach-title">
+      <article class="teach-step" data-step={place.step} aria-labelledby="teach-title">
         <div class="teach-prose">
           <p class="teach-kicker">
             {words.chapters[place.chapter as ChapterName]}
