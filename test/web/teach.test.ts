@@ -114,6 +114,15 @@ describeChromium("the Teach room", () => {
     expect(page.url()).toContain("side=64");
   });
 
+  test("a tile: both kernels measured here", async () => {
+    await open("gsd/tile?hide=guess");
+    await page.getByRole("button", { name: "Measure both kernels here" }).click();
+    const told = page.locator(".teach-stage p[role=status]");
+    await expect
+      .poll(() => told.textContent().catch(() => ""), { timeout: 150_000 })
+      .toMatch(/took [\d.e+]+ ms and the tiled one [\d.e+]+ ms, on \w/);
+  }, 180_000);
+
   test("matrix products: cross terms, energies, constants, differences", async () => {
     await open("gsd/product");
     near(

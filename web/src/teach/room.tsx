@@ -14,6 +14,8 @@ import {
   type TeachState,
   writeState,
 } from "./model/state.js";
+import "./figures.css";
+import "./panels.css";
 import "./teach.css";
 import type { Prepared } from "./teach.worker.js";
 import { Rich, words } from "./text.js";

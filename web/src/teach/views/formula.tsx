@@ -6,7 +6,8 @@ const letter = (text: string) => (
     {text}
   </mi>
 );
-const letters = (text: string) => <mrow>{[...text].map(letter)}</mrow>;
+/** An index, lowered by hand for the same reason. */
+const letters = (text: string) => <mpadded voffset="-0.25em">{[...text].map(letter)}</mpadded>;
 
 const symbols = { slice: "S", image: "X", ctf: "C", weight: "w" } as const;
 const term = (name: keyof typeof symbols, index: string) => (

@@ -1,3 +1,4 @@
+import type { TargetedPointerEvent } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { type Scope, scopes, type TraceEvent } from "../../../../src/runtime/arena.js";
 import { parseTrace, toChromeTrace } from "../../../../src/runtime/trace.js";
@@ -159,6 +160,10 @@ export function StackView({ state, update }: ViewProps) {
     () => Array.from(tops, (top, at) => `${at === 0 ? "M" : "L"}${x(at)} ${y(top)}H${x(at + 1)}`).join(""),
     [layout],
   );
+  const scrub = ({ currentTarget, clientX }: TargetedPointerEvent<SVGSVGElement>) => {
+    const { left, width: wide } = currentTarget.getBoundingClientRect();
+    update({ event: Math.max(0, Math.min(count - 1, Math.floor((count * (clientX - left)) / wide))) });
+  };
   const open = async (file: File | undefined) => {
     if (file === undefined) return;
     try {
@@ -177,8 +182,8 @@ export function StackView({ state, update }: ViewProps) {
         <Figure
           note={
             <>
-              The top pointer over {number(count)} events, and the life of every block under it.{" "}
-              <From origin="trace" />
+              The top pointer over {number(count)} events, and the life of every block under it. Dashed: the
+              planned peak. <From origin="trace" />
             </>
           }
         >
@@ -188,12 +193,8 @@ export function StackView({ state, update }: ViewProps) {
             preserveAspectRatio="none"
             role="img"
             aria-label={`The top pointer of ${loaded?.name ?? "a refinement"}: peak ${bytesText(peak)}${planned === undefined ? "" : `, planned ${bytesText(planned)}`}`}
-            onPointerDown={(down) => {
-              const { left, width: wide } = down.currentTarget.getBoundingClientRect();
-              update({
-                event: Math.max(0, Math.min(count - 1, Math.floor((count * (down.clientX - left)) / wide))),
-              });
-            }}
+            onPointerDown={scrub}
+            onPointerMove={(move) => move.buttons > 0 && scrub(move)}
           >
             {scopes.map((scope, n) => (
               <path key={scope} d={areas[n]} fill={`url(#teach-${scope})`} />

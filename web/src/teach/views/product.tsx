@@ -1,9 +1,9 @@
+import { Measure } from "../../shell/ui.js";
 import { shape } from "../model/case.js";
 import { sampleOf } from "../model/gsd.js";
 import { Matrix, signed, type ViewProps } from "../parts.js";
 import type { Prepared } from "../teach.worker.js";
 import { cellSample, columnNames, rowNames } from "./table.js";
-import { ProductNumbers } from "./tile.js";
 
 const { particles, orientations, translations } = shape;
 const particleNames = Array.from({ length: particles }, (_, i) => String(i + 1));
@@ -55,5 +55,27 @@ export function ProductView({ state, update, all }: ViewProps & { readonly all: 
         {all.tiles.gemm.sharedBytes} bytes.
       </p>
     </div>
+  );
+}
+
+function ProductNumbers({
+  all,
+  sample,
+  i,
+  o,
+}: {
+  readonly all: Prepared;
+  readonly sample: number;
+  readonly i: number;
+  readonly o: number;
+}) {
+  const { constant_i, cross_iot, diff2_iot, energy_io } = all.differences;
+  return (
+    <dl class="teach-line">
+      <Measure name="energy" value={energy_io[i * orientations + o].toFixed(2)} />
+      <Measure name="− cross" value={(-cross_iot[sample]).toFixed(2)} />
+      <Measure name="= diff2, what is stored" value={diff2_iot[sample].toFixed(2)} />
+      <Measure name="constant, left out" value={constant_i[i].toFixed(2)} />
+    </dl>
   );
 }

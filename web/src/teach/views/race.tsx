@@ -1,11 +1,10 @@
-import { proxy } from "comlink";
 import { useState } from "preact/hooks";
 import { coarseStrategies } from "../../../../src/runtime/contract.js";
 import { webGpuTolerances } from "../../../../src/runtime/tolerances.js";
 import { Notice } from "../../shell/ui.js";
-import { badges, compute } from "../compute.js";
+import { badges, bestRuntime, race, races } from "../compute.js";
 import { countReads, totalReads } from "../model/counts.js";
-import { median, type RaceRow, type RaceSize, raceShape, raceSizes } from "../model/race.js";
+import { median, type RaceSize, raceShape, raceSizes } from "../model/race.js";
 import { Choice, type ViewProps } from "../parts.js";
 import type { Prepared } from "../teach.worker.js";
 import { bytesText, From, number } from "../text.js";
@@ -13,33 +12,15 @@ import { bytesText, From, number } from "../text.js";
 const strategyWords = { direct: "plain sums", tiled: "tile of 32 × 32", gemm: "matrix products" } as const;
 
 export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
-  const hasGpu = badges.value.some((badge) => badge.runtime === "webgpu" && "device" in badge);
   const [size, setSize] = useState<RaceSize>("small");
   const [runtime, setRuntime] = useState<"webgpu" | "cpu">();
-  const [rows, setRows] = useState<readonly RaceRow[]>([]);
-  const [device, setDevice] = useState<string>();
-  const [running, setRunning] = useState(false);
-  const [problem, setProblem] = useState<string>();
-  const chosen = runtime ?? (hasGpu ? "webgpu" : "cpu");
+  const chosen = runtime ?? bestRuntime();
   const shape = raceShape(size);
   const why = badges.value.find((badge) => badge.runtime === "webgpu" && "reason" in badge);
-  const start = async () => {
-    setRunning(true);
-    setRows([]);
-    setDevice(undefined);
-    setProblem(undefined);
-    try {
-      const found = await compute().race(
-        chosen,
-        size,
-        proxy((row: RaceRow) => setRows((before) => [...before, row])),
-      );
-      setDevice(found.software ? `${found.device}, a processor that plays a graphics card` : found.device);
-    } catch (error) {
-      setProblem((error as Error).message);
-    }
-    setRunning(false);
-  };
+  const own = races.value[size];
+  const found = own?.kind === chosen ? own : undefined;
+  const rows = found?.rows ?? [];
+  const running = Object.values(races.value).some((one) => one.running);
   const slowest = Math.max(0, ...rows.map(({ times }) => median(times)));
   const mostRead = Math.max(
     ...coarseStrategies.map((strategy) => totalReads(countReads(strategy, shape, all.tiles)).bytes),
@@ -63,12 +44,9 @@ export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
           name="Size"
           options={(Object.keys(raceSizes) as RaceSize[]).map((value) => ({ value, label: value }))}
           value={size}
-          onChange={(value) => {
-            setSize(value);
-            setRows([]);
-          }}
+          onChange={setSize}
         />
-        <button type="button" class="primary" disabled={running} onClick={start}>
+        <button type="button" class="primary" disabled={running} onClick={() => race(chosen, size)}>
           {running ? "Running…" : "Run"}
         </button>
       </div>
@@ -123,13 +101,13 @@ export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
           </tbody>
         </table>
       </div>
-      {device !== undefined && (
+      {found?.device !== undefined && (
         <p role="status">
-          Ran on {device}. Errors are relative to the float64 reference; {webGpuTolerances.diff2Coarse.bound}{" "}
-          is allowed.
+          Ran on {found.device}. Errors are relative to the float64 reference;{" "}
+          {webGpuTolerances.diff2Coarse.bound} is allowed.
         </p>
       )}
-      {problem !== undefined && <Notice kind="problem">{problem}</Notice>}
+      {found?.problem !== undefined && <Notice kind="problem">{found.problem}</Notice>}
     </div>
   );
 }

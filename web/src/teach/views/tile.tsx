@@ -1,11 +1,10 @@
 import { useState } from "preact/hooks";
-import { Measure } from "../../shell/ui.js";
-import { badges } from "../compute.js";
+import { badges, bestRuntime, race, races } from "../compute.js";
 import { shape } from "../model/case.js";
 import { operandReads, tileBytes } from "../model/counts.js";
 import { partialSums } from "../model/gsd.js";
 import { workgroupLimit } from "../model/puzzles.js";
-import { raceShape } from "../model/race.js";
+import { median, raceShape } from "../model/race.js";
 import { Figure, heat, Slider, type ViewProps } from "../parts.js";
 import type { Prepared } from "../teach.worker.js";
 import { count, From, number, words } from "../text.js";
@@ -242,28 +241,32 @@ export function TileView({ state, update, all }: ViewProps & { readonly all: Pre
           </table>
         </div>
       </Figure>
+      <TimesHere />
     </div>
   );
 }
 
-export function ProductNumbers({
-  all,
-  sample,
-  i,
-  o,
-}: {
-  readonly all: Prepared;
-  readonly sample: number;
-  readonly i: number;
-  readonly o: number;
-}) {
-  const { constant_i, cross_iot, diff2_iot, energy_io } = all.differences;
+/** The times of the plain and the tiled kernel on this machine, when the visitor asks. */
+function TimesHere() {
+  const found = races.value.small;
+  if (found === undefined || found.running)
+    return (
+      <div class="teach-row">
+        <button type="button" disabled={found?.running} onClick={() => race(bestRuntime(), "small")}>
+          {found?.running ? "Measuring…" : "Measure both kernels here"}
+        </button>
+      </div>
+    );
+  if (found.problem !== undefined) return <p class="small teach-bad">Not measured: {found.problem}</p>;
+  const time = (strategy: string) => {
+    const row = found.rows.find((one) => one.strategy === strategy);
+    return row === undefined ? "not measured" : `${median(row.times).toPrecision(3)} ms`;
+  };
+  const { particles: i, orientations: o, translations: t, pixels: k } = raceShape("small");
   return (
-    <dl class="teach-line">
-      <Measure name="energy" value={energy_io[i * orientations + o].toFixed(2)} />
-      <Measure name="− cross" value={(-cross_iot[sample]).toFixed(2)} />
-      <Measure name="= diff2, what is stored" value={diff2_iot[sample].toFixed(2)} />
-      <Measure name="constant, left out" value={constant_i[i].toFixed(2)} />
-    </dl>
+    <p role="status">
+      For {i} × {o} × {t} scores of {k} pixels the plain kernel took {time("direct")} and the tiled one{" "}
+      {time("tiled")}, on {found.device}. <From origin="measured" />
+    </p>
   );
 }
