@@ -1,12 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
 
-/** Builds the package once before all suites, so that those that run the command line run what is in the tree. */
+/** Builds the program and the page once before all suites, so that those that run them run what is in the tree. */
 export default function build(): void {
   const root = resolve(import.meta.dirname, "../..");
-  execFileSync(
-    process.execPath,
-    [resolve(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"],
-    { cwd: root, stdio: ["ignore", "inherit", "inherit"] },
-  );
+  for (const [program, ...args] of [
+    ["typescript/bin/tsc", "-p", "tsconfig.build.json"],
+    ["vite/bin/vite.js", "build", "web", "--logLevel", "warn"],
+  ])
+    execFileSync(process.execPath, [resolve(root, "node_modules", program), ...args], {
+      cwd: root,
+      stdio: ["ignore", "inherit", "inherit"],
+    });
 }

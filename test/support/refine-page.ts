@@ -27,7 +27,7 @@ export async function startBuiltIn(page: Page, runtime: "auto" | "webgpu" | "cpu
   return new URL(page.url()).hash.split("/")[2];
 }
 
-export const state = (page: Page) => page.locator(".refine-head [role=status]");
+export const state = (page: Page) => page.locator(".room-head [role=status]");
 
 /** Wait for the end of a refinement, whatever it is. */
 export async function atEnd(page: Page, timeout: number): Promise<string> {

@@ -119,7 +119,7 @@ export function SessionView({ id }: { readonly id: string }) {
   const problem = session.problem.value;
   return (
     <>
-      <header class="refine-head">
+      <header class="room-head">
         <h1>{session.job.title}</h1>
         <p class="quiet" role="status">
           {states[state]}

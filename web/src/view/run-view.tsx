@@ -167,7 +167,7 @@ function Facts({ record }: { readonly record: JobRecord }) {
   const facts = [
     ["Particles", `${count(start.particles)} of ${start.box} px, ${start.pixelSize} Å a pixel`],
     ["Symmetry", start.symmetry],
-    ["Runs on", `${start.runtime}: ${start.device}`],
+    ["Runs on", [start.runtime, start.device].filter(Boolean).join(": ")],
     ...(last === undefined
       ? []
       : [

@@ -8,6 +8,8 @@ export function secondsLeft({ iterations, start, progress, phase }: JobRecord): 
   const last = iterations.at(-1);
   if (last === undefined) return undefined;
   const each = Object.values(last.seconds).reduce((sum, seconds) => sum + seconds, 0);
+  // RELION does not tell.
+  if (each === 0) return undefined;
   const within =
     progress !== undefined && phase !== undefined && phase.iteration > last.iteration
       ? progress.done / progress.total

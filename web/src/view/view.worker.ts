@@ -1,8 +1,11 @@
 import { expose, transfer } from "comlink";
+import type { JobEvent } from "../../../src/app/job/events.js";
+import type { JobFile } from "../../../src/app/monitor/relion-events.js";
 import type { Figure } from "../../../src/app/report/plot.js";
 import type { JobRecord } from "../../../src/app/report/record.js";
+import { UserError } from "../../../src/errors.js";
 import { openMrc, readStar } from "../../../src/formats/index.js";
-import { blobSource } from "../../../src/formats/source.js";
+import { blobSource, type Disk } from "../../../src/formats/source.js";
 import { inverseRealFft, realFft } from "../../../src/geometry/fft.js";
 import { growHalf } from "../../../src/geometry/fourier.js";
 import type { GivenFile } from "../job/given-files.js";
@@ -109,8 +112,8 @@ async function figures(job: JobRecord, seen: ViewDirections | undefined): Promis
     convergence.classSizesFigure(job),
     convergence.changesFigure(job),
     convergence.significantFigure(job),
-    cost.phasesFigure(job),
-    cost.memoryFigure(job),
+    // RELION tells neither times nor memory.
+    ...(last.memoryTop.length > 0 ? [cost.phasesFigure(job), cost.memoryFigure(job)] : []),
   ];
   return drawn.flatMap((figure) =>
     figure === undefined
@@ -140,6 +143,27 @@ async function samples(count: number): Promise<Float32Array> {
   return someImages(count);
 }
 
-const api = { load, forget, surface, directions, figures, survey, samples };
+/** The iterations of a RELION job as events. */
+async function relionEvents(
+  files: readonly JobFile[],
+  given: readonly { readonly name: string; readonly file: Blob }[],
+): Promise<JobEvent[]> {
+  const { RelionJob } = await import("../../../src/app/monitor/relion-events.js");
+  const stars = new Map(given.map(({ name, file }) => [name, file]));
+  const disk: Disk = {
+    async open(path) {
+      const file = stars.get(path);
+      if (file === undefined) throw new UserError(`${path}: is not in the folder`);
+      return blobSource(file, path);
+    },
+    async create(path) {
+      throw new UserError(`${path}: nothing is written here`);
+    },
+    exists: async (path) => stars.has(path),
+  };
+  return new RelionJob(disk).events(files);
+}
+
+const api = { load, forget, surface, directions, figures, survey, samples, relionEvents };
 export type ViewApi = typeof api;
 expose(api);
