@@ -117,9 +117,9 @@ describeChromium("the Teach room", () => {
   test("a tile: both kernels measured here", async () => {
     await open("gsd/tile?hide=guess");
     await page.getByRole("button", { name: "Measure both kernels here" }).click();
-    const told = page.locator(".teach-stage p[role=status]");
+    const told = page.locator(".teach-stage p[role=status]", { hasText: "plain kernel" });
     await expect
-      .poll(() => told.textContent().catch(() => ""), { timeout: 150_000 })
+      .poll(() => told.textContent(), { timeout: 150_000 })
       .toMatch(/took [\d.e+]+ ms and the tiled one [\d.e+]+ ms, on \w/);
   }, 180_000);
 
