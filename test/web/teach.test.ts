@@ -6,6 +6,7 @@ import { openReference } from "../../src/runtime/reference/index.js";
 import { cpuTolerances, webGpuTolerances } from "../../src/runtime/tolerances.js";
 import { makeCase, shape } from "../../web/src/teach/model/case.js";
 import { computeDifferences, partialSums, sampleOf } from "../../web/src/teach/model/gsd.js";
+import { record } from "../../web/src/teach/model/memory.js";
 import { spoiltLine, tileLine } from "../../web/src/teach/model/puzzles.js";
 import { places } from "../../web/src/teach/model/state.js";
 import { select } from "../../web/src/teach/model/weights.js";
@@ -165,6 +166,46 @@ describeChromium("the Teach room", () => {
     expect(await bytes("peak")).toBe(Math.max(...trace.events.map((event: { top: number }) => event.top)));
     expect(await bytes("planned peak")).toBe(trace.planned);
   });
+
+  test("a trace of 10,000 events is opened and scrubbed without holding up the page", async () => {
+    const trace = record((arena) => {
+      arena.push("iteration");
+      for (let batch = 0; batch < 450; batch++) {
+        arena.push("job");
+        for (let block = 0; block < 20; block++)
+          arena.alloc(`block ${block}`, 256 * (1 + ((7919 * (batch + block)) % 4000)));
+        arena.pop("job");
+      }
+      arena.pop("iteration");
+    }, 256);
+    await open("memory/stack");
+    const buffer = Buffer.from(JSON.stringify(trace));
+    await page
+      .locator("input[type=file]")
+      .setInputFiles({ name: "long.json", mimeType: "application/json", buffer });
+    await expect
+      .poll(() => page.locator(".teach-timeline + figcaption").textContent())
+      .toContain(trace.events.length.toLocaleString("en"));
+    const frames = (await page.evaluate(`(async () => {
+      const slider = document.querySelector(".teach-stage input[type=range]");
+      const next = () => new Promise((done) => requestAnimationFrame(done));
+      const times = [];
+      for (let n = 0; n < 40; n++) {
+        slider.value = String(n * 200);
+        slider.dispatchEvent(new Event("input", { bubbles: true }));
+        await next();
+        const begun = performance.now();
+        await next();
+        times.push(performance.now() - begun);
+      }
+      return times.sort((a, b) => a - b);
+    })()`)) as number[];
+    // 33 ms is the goal of the specification; a shared machine that draws by its processor may miss it now and then, not half of the time.
+    expect(frames[20]).toBeLessThan(33);
+    expect(((await measure("peak").textContent()) ?? "").replace(/[, bytes]/g, "")).toBe(
+      String(Math.max(...trace.events.map(({ top }) => top))),
+    );
+  }, 60_000);
 
   test("the published failure and the two programs", async () => {
     await open("memory/freelist?event=5");

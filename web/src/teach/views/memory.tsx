@@ -128,6 +128,21 @@ function Column({
   );
 }
 
+/** The lives of all blocks of a scope as one path. */
+const areaOf = (
+  blocks: readonly BlockLife[],
+  scope: Scope,
+  x: (event: number) => number,
+  y: (bytes: number) => number,
+) =>
+  blocks
+    .filter((block) => block.scope === scope)
+    .map(
+      ({ from, to, offset, padded }) =>
+        `M${x(from)} ${y(offset)}V${y(offset + padded)}H${x(to)}V${y(offset)}z`,
+    )
+    .join("");
+
 export function StackView({ state, update }: ViewProps) {
   const [loaded, setLoaded] = useState<{
     readonly name: string;
@@ -143,24 +158,25 @@ export function StackView({ state, update }: ViewProps) {
   const [width, height] = [600, 300];
   const x = (at: number) => (width * at) / count;
   const y = (bytes: number) => height - (height * bytes) / peak;
-  const areas = useMemo(
-    () =>
-      scopes.map((scope) =>
-        blocks
-          .filter((block) => block.scope === scope)
-          .map(
-            ({ from, to, offset, padded }) =>
-              `M${x(from)} ${y(offset)}V${y(offset + padded)}H${x(to)}V${y(offset)}z`,
-          )
-          .join(""),
-      ),
-    [layout],
-  );
-  const line = useMemo(
-    () => Array.from(tops, (top, at) => `${at === 0 ? "M" : "L"}${x(at)} ${y(top)}H${x(at + 1)}`).join(""),
-    [layout],
-  );
-  const scrub = ({ currentTarget, clientX }: TargetedPointerEvent<SVGSVGElement>) => {
+  // Drawn once a trace: long ones would hold up the head that moves over them.
+  const picture = useMemo(() => {
+    const line = Array.from(tops, (top, at) => `${at === 0 ? "M" : "L"}${x(at)} ${y(top)}H${x(at + 1)}`);
+    return (
+      <svg
+        viewBox={`0 0 ${width} ${height}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`The top pointer of ${loaded?.name ?? "a refinement"}: peak ${bytesText(peak)}${planned === undefined ? "" : `, planned ${bytesText(planned)}`}`}
+      >
+        {scopes.map((scope) => (
+          <path key={scope} d={areaOf(blocks, scope, x, y)} fill={`url(#teach-${scope})`} />
+        ))}
+        <path d={line.join("")} class="teach-top" />
+        {planned !== undefined && <path d={`M0 ${y(planned) + 1}H${width}`} class="teach-plan" />}
+      </svg>
+    );
+  }, [layout]);
+  const scrub = ({ currentTarget, clientX }: TargetedPointerEvent<HTMLDivElement>) => {
     const { left, width: wide } = currentTarget.getBoundingClientRect();
     update({ event: Math.max(0, Math.min(count - 1, Math.floor((count * (clientX - left)) / wide))) });
   };
@@ -187,22 +203,17 @@ export function StackView({ state, update }: ViewProps) {
             </>
           }
         >
-          <svg
+          <div
             class="teach-timeline"
-            viewBox={`0 0 ${width} ${height}`}
-            preserveAspectRatio="none"
-            role="img"
-            aria-label={`The top pointer of ${loaded?.name ?? "a refinement"}: peak ${bytesText(peak)}${planned === undefined ? "" : `, planned ${bytesText(planned)}`}`}
             onPointerDown={scrub}
             onPointerMove={(move) => move.buttons > 0 && scrub(move)}
           >
-            {scopes.map((scope, n) => (
-              <path key={scope} d={areas[n]} fill={`url(#teach-${scope})`} />
-            ))}
-            <path d={line} class="teach-top" />
-            {planned !== undefined && <path d={`M0 ${y(planned) + 1}H${width}`} class="teach-plan" />}
-            <path d={`M${x(event + 0.5)} 0V${height}`} class="teach-head" />
-          </svg>
+            {picture}
+            <span
+              class="teach-playhead"
+              style={{ transform: `translateX(${(100 * (event + 0.5)) / count}%)` }}
+            />
+          </div>
         </Figure>
       </div>
       <Legend />

@@ -1,3 +1,4 @@
+import { Fragment } from "preact";
 import { useState } from "preact/hooks";
 import { type Scope, scopes } from "../../../../src/runtime/arena.js";
 import { compute } from "../compute.js";
@@ -15,6 +16,7 @@ import { Choice, heat, Matrix, Slider, type ViewProps } from "../parts.js";
 import type { Prepared } from "../teach.worker.js";
 import { number } from "../text.js";
 import { cellSample, columnNames, rowNames } from "./table.js";
+import { TilePicture } from "./tile.js";
 
 function Answer({ verdict }: { readonly verdict: Verdict | undefined }) {
   return (
@@ -95,10 +97,13 @@ export function IndexPuzzle({ all }: { readonly all: Prepared }) {
   );
 }
 
-export function FitPuzzle({ state, update }: ViewProps) {
+export function FitPuzzle({ state, update, all }: ViewProps & { readonly all: Prepared }) {
   const [verdict, setVerdict] = useState<Verdict>();
   return (
     <div class="teach-stack">
+      <div class="teach-small">
+        <TilePicture all={all} side={state.side} depth={state.depth} part={0} />
+      </div>
       <Slider
         name="Side of the tile"
         value={state.side}
@@ -175,10 +180,39 @@ export function PeakPuzzle() {
   );
 }
 
+/** What the puzzle runs, with the request in the scope that was chosen. */
+const scopeProgram: readonly { readonly depth: number; readonly text: string; readonly scope?: Scope }[] = [
+  { depth: 0, text: "for 2 iterations", scope: "global" },
+  { depth: 1, text: "push iteration", scope: "iteration" },
+  { depth: 1, text: "for 3 batches" },
+  { depth: 2, text: "push job" },
+  { depth: 2, text: "alloc images", scope: "job" },
+  { depth: 2, text: "push orientation", scope: "orientation" },
+  { depth: 2, text: "add to the sums" },
+  { depth: 2, text: "pop orientation" },
+  { depth: 2, text: "pop job" },
+  { depth: 1, text: "read the sums" },
+  { depth: 1, text: "pop iteration" },
+];
+
 export function ScopePuzzle() {
   const [scope, setScope] = useState<Scope>();
   return (
     <div class="teach-stack">
+      <pre class="teach-code">
+        {scopeProgram.map(({ depth, text, scope: own }) => (
+          <Fragment key={text}>
+            {"  ".repeat(depth)}
+            {text}
+            {"\n"}
+            {own !== undefined && own === scope && (
+              <mark>
+                {"  ".repeat(own === "global" ? 1 : depth)}alloc sums{"\n"}
+              </mark>
+            )}
+          </Fragment>
+        ))}
+      </pre>
       <Choice
         name="Scope of the sums"
         options={scopes.map((value) => ({ value, label: value }))}

@@ -85,7 +85,7 @@ export function TableView({ state, update, all }: ViewProps & { readonly all: Pr
   return (
     <div class="teach-stack">
       <Matrix
-        caption="Squared differences; the darker, the nearer within a particle. Columns: particle and translation −1, 0, 1. Rows: orientation."
+        caption="Squared differences; the stronger the colour, the nearer within a particle. Columns: particle and translation −1, 0, 1. Rows: orientation."
         rows={rowNames}
         columns={columnNames}
         value={(o, j) => values[cellSample(o, j)]}

@@ -37,7 +37,7 @@ export function Guess({
 }
 
 /** The tiles in workgroup memory and the block of partial sums. */
-function TilePicture({
+export function TilePicture({
   all,
   side,
   depth,
