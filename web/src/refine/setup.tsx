@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { count, memory } from "../../../src/app/report/numbers.js";
+import { count, counted, memory } from "../../../src/app/report/numbers.js";
 import { UserError } from "../../../src/errors.js";
 import { pointGroup } from "../../../src/geometry/symmetry.js";
 import { sphereFile } from "../job/given-files.js";
@@ -8,6 +8,7 @@ import { formatHash } from "../shell/route.js";
 import { Notice } from "../shell/ui.js";
 import { viewWorker } from "../view/viewer.js";
 import { defaultsFor, type SetupChoices } from "./defaults.js";
+import { Field } from "./field.js";
 import { RuntimeField } from "./runtime-choice.js";
 import { pending, runtimeChoice, startGiven } from "./state.js";
 
@@ -41,19 +42,17 @@ function Numeric({
 }) {
   const { onChange, ...input } = rest;
   return (
-    <label class="field">
-      <span>
-        {label}
-        {unit !== undefined && <span class="quiet"> ({unit})</span>}
-      </span>
-      <input
-        type="number"
-        required
-        {...input}
-        onInput={({ currentTarget: { valueAsNumber } }) => onChange(valueAsNumber)}
-      />
-      {hint !== undefined && <small class="quiet">{hint}</small>}
-    </label>
+    <Field label={label} {...(unit && { unit })} {...(hint && { hint })}>
+      {(ids) => (
+        <input
+          type="number"
+          required
+          {...ids}
+          {...input}
+          onInput={({ currentTarget: { valueAsNumber } }) => onChange(valueAsNumber)}
+        />
+      )}
+    </Field>
   );
 }
 
@@ -91,48 +90,53 @@ function Form({ survey }: { readonly survey: Survey }) {
     <form class="refine-form" onSubmit={submit}>
       <fieldset>
         <legend>What was found</legend>
-        <label class="field wide">
-          <span>Particles</span>
-          <select
-            value={particles.path}
-            onChange={({ currentTarget: { value } }) => {
-              const found = survey.particles.find(({ path }) => path === value) ?? particles;
-              setParticles(found);
-              setChoices(defaultsFor(found, fitting(found)));
-            }}
-          >
-            {survey.particles.map(({ path, count: n }) => (
-              <option key={path} value={path}>
-                {shortPath(path)}: {count(n)} particles
-              </option>
-            ))}
-          </select>
-          <small class="quiet">
-            {particles.box} pixels of {particles.pixelSize} Å, {particles.voltage} kV,{" "}
-            {count(particles.stacks)} {particles.stacks === 1 ? "stack" : "stacks"}
-          </small>
-        </label>
-        <label class="field wide">
-          <span>Starting map</span>
-          <select
-            value={choices.reference}
-            onChange={({ currentTarget: { value } }) =>
-              setChoices({ ...choices, ...defaultsFor(particles, fitting(particles), value) })
-            }
-          >
-            {maps.map(({ path }) => (
-              <option key={path} value={path}>
-                {shortPath(path)}
-              </option>
-            ))}
-            <option value={sphereFile}>None: a sphere</option>
-          </select>
-          {survey.maps.length > maps.length && (
-            <small class="quiet">
-              {survey.maps.length - maps.length} more have another box or pixel size than the particles.
-            </small>
+        <Field
+          wide
+          label="Particles"
+          hint={`${particles.box} pixels of ${particles.pixelSize} Å, ${particles.voltage} kV, ${counted(particles.stacks, "stack")}`}
+        >
+          {(ids) => (
+            <select
+              {...ids}
+              value={particles.path}
+              onChange={({ currentTarget: { value } }) => {
+                const found = survey.particles.find(({ path }) => path === value) ?? particles;
+                setParticles(found);
+                setChoices(defaultsFor(found, fitting(found)));
+              }}
+            >
+              {survey.particles.map(({ path, count: n }) => (
+                <option key={path} value={path}>
+                  {shortPath(path)}: {counted(n, "particle")}
+                </option>
+              ))}
+            </select>
           )}
-        </label>
+        </Field>
+        <Field
+          wide
+          label="Starting map"
+          {...(survey.maps.length > maps.length && {
+            hint: `${survey.maps.length - maps.length} more have another box or pixel size than the particles.`,
+          })}
+        >
+          {(ids) => (
+            <select
+              {...ids}
+              value={choices.reference}
+              onChange={({ currentTarget: { value } }) =>
+                setChoices({ ...choices, ...defaultsFor(particles, fitting(particles), value) })
+              }
+            >
+              {maps.map(({ path }) => (
+                <option key={path} value={path}>
+                  {shortPath(path)}
+                </option>
+              ))}
+              <option value={sphereFile}>None: a sphere</option>
+            </select>
+          )}
+        </Field>
       </fieldset>
       <fieldset>
         <legend>Refinement</legend>
@@ -150,21 +154,24 @@ function Form({ survey }: { readonly survey: Survey }) {
           }
           onChange={(diameter) => set({ diameter })}
         />
-        <label class="field">
-          <span>Symmetry</span>
-          <input
-            value={choices.symmetry}
-            required
-            aria-invalid={wrongSymmetry !== undefined}
-            onInput={({ currentTarget }) => {
-              currentTarget.setCustomValidity(symmetryProblem(currentTarget.value) ?? "");
-              set({ symmetry: currentTarget.value });
-            }}
-          />
-          <small class={wrongSymmetry === undefined ? "quiet" : "wrong"}>
-            {wrongSymmetry ?? "C1, C4, D2, T, O, I1 …"}
-          </small>
-        </label>
+        <Field
+          label="Symmetry"
+          hint={wrongSymmetry ?? "C1, C4, D2, T, O, I1 …"}
+          wrong={wrongSymmetry !== undefined}
+        >
+          {(ids) => (
+            <input
+              {...ids}
+              value={choices.symmetry}
+              required
+              aria-invalid={wrongSymmetry !== undefined}
+              onInput={({ currentTarget }) => {
+                currentTarget.setCustomValidity(symmetryProblem(currentTarget.value) ?? "");
+                set({ symmetry: currentTarget.value });
+              }}
+            />
+          )}
+        </Field>
         <div class="field wide">
           <div class="choice">
             <label>

@@ -156,7 +156,9 @@ function Measures({ record, live }: { readonly record: JobRecord; readonly live:
       ) : (
         <Measure name="Time taken" value={duration(record.seconds)} />
       )}
-      <Measure name="Device memory" value={memory(last?.peakBytes)} />
+      {!(last !== undefined && Number.isNaN(last.peakBytes)) && (
+        <Measure name="Device memory" value={memory(last?.peakBytes)} />
+      )}
     </dl>
   );
 }
