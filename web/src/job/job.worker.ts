@@ -39,7 +39,15 @@ const leastMemory = 2 ** 26;
 
 const gate = new Gate();
 
-async function run(start: Start, tell: (message: JobMessage) => void): Promise<Outcome> {
+/** One tab works on a job at a time. */
+function run(start: Start, tell: (message: JobMessage) => void): Promise<Outcome> {
+  return navigator.locks.request(`job ${start.job.id}`, { ifAvailable: true }, async (lock) => {
+    if (lock !== null) return work(start, tell);
+    return { status: "failure", message: "another tab is at work on this refinement; go on there" };
+  });
+}
+
+async function work(start: Start, tell: (message: JobMessage) => void): Promise<Outcome> {
   const { job } = start;
   const folder = start.stored
     ? await StoredFolder.open(job.id, true)

@@ -5,6 +5,7 @@ import { openMrc } from "../../../src/formats/mrc/index.js";
 import { blobSource } from "../../../src/formats/source.js";
 import { MemoryFolder } from "./folder.js";
 import { type GivenFile, GivenFiles, JobDisk } from "./given-files.js";
+import { previewed } from "./preview.js";
 import { profileDiameter, radialProfile } from "./size.js";
 
 /** A STAR file of particles among what was given. */
@@ -21,6 +22,8 @@ export interface FoundParticles {
   readonly missing: readonly string[];
   /** Angstrom, from the images; undefined where they do not tell. */
   readonly diameter?: number;
+  /** Some of the images, with mean 0 and deviation 1. */
+  readonly preview?: Float32Array;
 }
 
 export interface FoundMap {
@@ -73,7 +76,7 @@ async function particlesOf(disk: JobDisk, path: string): Promise<FoundParticles>
   const stacks = [...new Set(set.images.map((image) => image.path))];
   const missing: string[] = [];
   for (const stack of stacks) if (!(await disk.exists(stack.replace(/:mrcs?$/, "")))) missing.push(stack);
-  const diameter = missing.length === 0 ? await diameterOf(disk, set) : undefined;
+  const seen = missing.length === 0 ? await lookAt(disk, set) : {};
   return {
     path,
     count: set.count,
@@ -83,23 +86,34 @@ async function particlesOf(disk: JobDisk, path: string): Promise<FoundParticles>
     ctf: set.particles.has("rlnDefocusU"),
     stacks: stacks.length,
     missing,
-    ...(diameter === undefined ? {} : { diameter }),
+    ...seen,
   };
 }
 
 /** Images that tell the size of the particles. */
 const looked = 400;
 
-async function diameterOf(
+async function lookAt(
   disk: JobDisk,
   { images, box, pixelSize, count }: ParticleSet,
-): Promise<number | undefined> {
+): Promise<Pick<FoundParticles, "diameter" | "preview">> {
   const step = Math.max(1, Math.floor(count / looked));
   const some = images.filter((_, p) => p % step === 0).slice(0, looked);
   const profile = radialProfile(box);
-  for await (const { pixels } of readImageBatches(some, (path) => disk.open(path), { batchSize: 50 }))
+  let preview: Float32Array | undefined;
+  for await (const { pixels } of readImageBatches(some, (path) => disk.open(path), { batchSize: 50 })) {
     profile.add(pixels);
-  return profileDiameter(profile.variances(), pixelSize);
+    preview ??= standardised(pixels.slice(0, previewed * box ** 2));
+  }
+  const diameter = profileDiameter(profile.variances(), pixelSize);
+  return { ...(diameter !== undefined && { diameter }), ...(preview !== undefined && { preview }) };
+}
+
+/** Values with mean 0 and standard deviation 1. */
+function standardised(values: Float32Array): Float32Array {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const square = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return values.map((value) => (value - mean) / Math.sqrt(square || 1));
 }
 
 async function mapOf(path: string, file: File): Promise<FoundMap | undefined> {

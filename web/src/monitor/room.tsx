@@ -1,5 +1,5 @@
 import "./monitor.css";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { GivenFile } from "../job/given-files.js";
 import { FileInput } from "../refine/file-input.js";
 import { givenByDrop } from "../refine/give.js";
@@ -37,13 +37,16 @@ function Watched({ watch }: { readonly watch: Watch }) {
 
 /** Without a server beside the page: how to get one, or a folder to look at. */
 function Invitation({ onGive }: { readonly onGive: (files: readonly GivenFile[]) => void }) {
+  const input = useRef<HTMLInputElement>(null);
   return (
     <div class="monitor-invitation">
-      <h1>Watch a run</h1>
-      <p class="lead">
-        A refinement that runs without a screen, on this machine or through a tunnel to another one, is
-        watched here as it goes: its map, its spectra, its pace.
-      </p>
+      <header>
+        <h1>Watch a run</h1>
+        <p class="lead">
+          A refinement that runs without a screen, on this machine or through a tunnel to another one, is
+          watched here as it goes: its map, its spectra, its pace.
+        </p>
+      </header>
       <section>
         <h2>Live</h2>
         <p>Where the job is, run</p>
@@ -57,7 +60,7 @@ function Invitation({ onGive }: { readonly onGive: (files: readonly GivenFile[])
         <pre>
           <code>
             {
-              "cryotile monitor Refine3D/job012 --port 8617      # there\nssh -L 8617:127.0.0.1:8617 workstation           # here"
+              "# there\ncryotile monitor Refine3D/job012 --port 8617\n# here\nssh -L 8617:127.0.0.1:8617 workstation"
             }
           </code>
         </pre>
@@ -69,7 +72,10 @@ function Invitation({ onGive }: { readonly onGive: (files: readonly GivenFile[])
           shown as it stands, and stays on this machine.
         </p>
         <p>
-          <FileInput folder label="Folder of a job" onGive={onGive} />
+          <button type="button" onClick={() => input.current?.click()}>
+            Choose a folder
+          </button>
+          <FileInput folder hidden label="Folder of a job" input={input} onGive={onGive} />
         </p>
       </section>
     </div>

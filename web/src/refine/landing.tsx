@@ -6,6 +6,7 @@ import type { StoredJob } from "../job/job.js";
 import { removeJob, storedJobs } from "../job/store.js";
 import type { RoomProps } from "../shell/rooms.js";
 import { formatHash, go } from "../shell/route.js";
+import { Mosaic } from "../view/mosaic.js";
 import { viewWorker } from "../view/viewer.js";
 import { FileInput } from "./file-input.js";
 import { RuntimeField } from "./runtime-choice.js";
@@ -16,39 +17,25 @@ const rows = 5;
 
 /** Some of the particles, as they are: hardly anything to see in one of them. */
 function Particles() {
-  const canvas = useRef<HTMLCanvasElement>(null);
   const { box } = builtIn.plan;
+  const [pixels, setPixels] = useState<Float32Array>();
   useEffect(() => {
     let here = true;
     viewWorker()
       .samples(columns * rows)
-      .then((pixels) => {
-        const context = canvas.current?.getContext("2d");
-        if (!here || context === null || context === undefined) return;
-        const picture = context.createImageData(columns * box, rows * box);
-        for (let at = 0; at < pixels.length; at++) {
-          const particle = Math.floor(at / box ** 2);
-          const x = (particle % columns) * box + (at % box);
-          const y = Math.floor(particle / columns) * box + (box - 1 - (Math.floor(at / box) % box));
-          // Five standard deviations of the background from black to white.
-          const grey = 128 + 51 * pixels[at];
-          picture.data.set([grey, grey, grey, 255], 4 * (y * columns * box + x));
-        }
-        context.putImageData(picture, 0, 0);
-        canvas.current?.classList.add("drawn");
-      });
+      .then((made) => here && setPixels(made));
     return () => {
       here = false;
     };
-  }, [box]);
+  }, []);
   return (
     <figure class="refine-particles">
-      <canvas
-        ref={canvas}
-        width={columns * box}
-        height={rows * box}
-        role="img"
-        aria-label={`${columns * rows} simulated particle images, almost all noise`}
+      <Mosaic
+        pixels={pixels}
+        box={box}
+        columns={columns}
+        rows={rows}
+        label={`${columns * rows} simulated particle images, almost all noise`}
       />
       <figcaption class="small quiet">
         {columns * rows} of the {count(builtIn.plan.count)} particles of the built-in set: projections of one

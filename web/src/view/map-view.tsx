@@ -11,7 +11,7 @@ export interface NamedMap {
   readonly map: LoadedMap;
 }
 
-const colours = { light: "#6f93b4", dark: "#9dbfdb" };
+const colours = { light: "#6f93b4", dark: "#7ea6c8" };
 const arrows: Readonly<Record<string, readonly [number, number, number]>> = {
   ArrowLeft: [-10, 0, 1],
   ArrowRight: [10, 0, 1],

@@ -5,7 +5,7 @@ export interface LoadedMap {
   readonly box: number;
   /** Angstrom. */
   readonly pixelSize: number;
-  /** Density above which 1.5 % of the voxels lie: where a surface is drawn at first. */
+  /** Where a surface is drawn at first: well above noise, well inside the molecule. */
   readonly startLevel: number;
   /** Of all voxels. */
   readonly mean: number;

@@ -31,7 +31,7 @@ async function load(name: string, file: Blob): Promise<LoadedMap> {
     const pixelSize = mrc.pixelSize?.[0] ?? 1;
     const quantile = quantiles(voxels);
     const range = [quantile(0.001), quantile(0.999)] as const;
-    const startLevel = quantile(0.985);
+    const startLevel = startShare * quantile(0.999);
     const map = { voxels, box: mrc.width, pixelSize, mean, deviation, largest, range, startLevel };
     maps.set(name, map);
     return map;
@@ -39,6 +39,9 @@ async function load(name: string, file: Blob): Promise<LoadedMap> {
     await mrc.close();
   }
 }
+
+/** Of the density that the densest thousandth of the voxels has. */
+const startShare = 0.55;
 
 /** Quantiles, from some of the voxels. */
 function quantiles(voxels: Float32Array): (share: number) => number {
