@@ -32,7 +32,7 @@ export async function recordRefinement(): Promise<{ trace: MemoryTrace; planned:
 
 export const traceFile = resolve(import.meta.dirname, "../../web/src/teach/traces/refinement.json");
 
-/** The trace that the page shows. Delete the file to record it anew. */
+/** The trace that the page shows. To record it anew, delete it and call this. */
 export async function keptTrace(): Promise<string> {
   if (!existsSync(traceFile)) {
     const { trace, planned } = await recordRefinement();
