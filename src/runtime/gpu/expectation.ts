@@ -1,8 +1,7 @@
 import type { CoarsePass, DeviceBuffer, FinePass, ParticleBatch, Phases } from "../contract.js";
 import type { ExpectationOperation, Operations } from "../operations.js";
 import { coarseParts, sumsParts } from "../tables.js";
-import type { KernelDevice } from "./device.js";
-import { split, threads } from "./launch.js";
+import { type Launcher, split, threads } from "./launch.js";
 import { projectSlices, sliceParams } from "./projection.js";
 
 /** Side of the output tile of diff2_gemm and diff2_tiled, and of coarse_energy. Also in the kernels. */
@@ -20,7 +19,7 @@ interface CoarseOperands {
 }
 
 async function coarseOperands(
-  gpu: KernelDevice,
+  gpu: Launcher,
   { batch, phases, orientations, scratch }: CoarsePass,
   mode: keyof typeof operandModes,
 ): Promise<CoarseOperands> {
@@ -56,7 +55,7 @@ async function coarseOperands(
 }
 
 function imageConstants(
-  gpu: KernelDevice,
+  gpu: Launcher,
   batch: ParticleBatch,
   constants: DeviceBuffer,
   plain: boolean,
@@ -70,7 +69,7 @@ function imageConstants(
 }
 
 async function products(
-  gpu: KernelDevice,
+  gpu: Launcher,
   { batch, slices_ok, orientations, phases }: CoarsePass,
   { shifted, energy, energies, constants }: CoarseOperands,
   correlation: boolean,
@@ -108,7 +107,7 @@ async function products(
   });
 }
 
-async function tiled(gpu: KernelDevice, pass: CoarsePass, result: DeviceBuffer): Promise<void> {
+async function tiled(gpu: Launcher, pass: CoarsePass, result: DeviceBuffer): Promise<void> {
   const { batch, slices_ok, orientations, phases } = pass;
   const { shifted, energy, constants } = await coarseOperands(gpu, pass, "tiles");
   await imageConstants(gpu, batch, constants, false);
@@ -122,7 +121,7 @@ async function tiled(gpu: KernelDevice, pass: CoarsePass, result: DeviceBuffer):
   });
 }
 
-async function direct(gpu: KernelDevice, pass: CoarsePass, result: DeviceBuffer): Promise<void> {
+async function direct(gpu: Launcher, pass: CoarsePass, result: DeviceBuffer): Promise<void> {
   const { batch, slices_ok, orientations, phases } = pass;
   for (let particle = 0; particle < batch.count; particle++)
     await gpu.run("diff2_direct", {
@@ -149,7 +148,7 @@ async function direct(gpu: KernelDevice, pass: CoarsePass, result: DeviceBuffer)
 
 const fineShape = ({ batch }: FinePass) => ({ particles: batch.count, pixels: batch.pixels.count });
 
-export const expectationOperations: Operations<KernelDevice, ExpectationOperation> = {
+export const expectationOperations: Operations<Launcher, ExpectationOperation> = {
   imageConstants: (gpu, { batch, constant_i }) => imageConstants(gpu, batch, constant_i, false),
 
   async diff2Coarse(gpu, pass) {
