@@ -126,9 +126,9 @@ describeChromium("the visitor's files", () => {
       cpSync(set, join(input, "betagal-empiar10204"), { recursive: true });
       const at = sameInNode(new Map([...files]), withSphere(input, files));
       for (const name of [
-        "run_it002_half1_class001.mrc",
-        "run_it002_half2_model.star",
-        "run_it002_data.star",
+        "run_it001_half1_class001.mrc",
+        "run_it001_half2_model.star",
+        "run_it001_data.star",
       ])
         expect(files.get(name)?.equals(readFileSync(join(at, name))), name).toBe(true);
       expect(problems).toEqual([]);

@@ -59,8 +59,8 @@ async function work(start: Start, tell: (message: JobMessage) => void): Promise<
       await simulate(folder, start.simulate, (done, total) => tell({ kind: "stage", text, done, total }));
     }
     if (start.sphere !== undefined && !start.goOn) await writeSphere(folder, start.sphere);
-    const given = [...start.given];
-    if (start.keepInput) await keep(folder, given, tell);
+    if (start.keepInput) await keep(folder, start.given, tell);
+    const given = start.keepInput ? [] : [...start.given];
     for (const path of await folder.list())
       if (path.startsWith(`${inputFolder}/`)) given.push({ path, file: (await folder.file(path)) as File });
     return await attempts(start, folder, new JobDisk(folder, new GivenFiles(given)), tell);
@@ -101,13 +101,18 @@ async function attempts(
     rest: () => gate.pass(),
     saved: async ({ maps, data }) => tell({ kind: "saved", maps: maps.flat(), data }),
   });
-  const report = async () => {
-    const { writeReport } = await import("../../../src/app/report/index.js");
-    await writeReport(disk, ".");
+  const report = async (failed = false) => {
+    try {
+      const { writeReport } = await import("../../../src/app/report/index.js");
+      await writeReport(disk, ".");
+    } catch (error) {
+      // A page that cannot be written ends no run; where the run failed, its own error is the one to tell.
+      if (!failed) tell({ kind: "notice", text: `report.html was not written: ${messageOf(error)}` });
+    }
   };
   const ended = async (outcome: Outcome): Promise<Outcome> => {
     log({ kind: "end", ...outcome });
-    await report();
+    await report(outcome.status === "failure");
     return outcome;
   };
   let memory: number | undefined;

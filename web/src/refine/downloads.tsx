@@ -10,18 +10,23 @@ function save(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-const iterationOf = (name: string) => Number(/_it(\d+)_/.exec(name)?.[1] ?? Number.NaN);
+/** Of the whole run: after every iteration. */
+const wholeRun = Number.POSITIVE_INFINITY;
+const iterationOf = (name: string) => Number(/_it(\d+)_/.exec(name)?.[1] ?? wholeRun);
 
 /** Files by iteration, the newest first; those of no iteration before all. */
 function groups(files: readonly string[]): [string, string[]][] {
-  const byTitle = new Map<string, string[]>();
-  const newestFirst = files.toSorted((a, b) => (iterationOf(b) || 1e9) - (iterationOf(a) || 1e9));
-  for (const name of newestFirst) {
+  const byIteration = new Map<number, string[]>();
+  for (const name of files.toSorted()) {
     const iteration = iterationOf(name);
-    const title = Number.isNaN(iteration) ? "Of the whole run" : `Iteration ${iteration}`;
-    byTitle.set(title, [...(byTitle.get(title) ?? []), name]);
+    byIteration.set(iteration, [...(byIteration.get(iteration) ?? []), name]);
   }
-  return [...byTitle].map(([title, names]) => [title, names.sort()]);
+  return [...byIteration]
+    .sort(([a], [b]) => (a < b ? 1 : -1))
+    .map(([iteration, names]) => [
+      iteration === wholeRun ? "Of the whole run" : `Iteration ${iteration}`,
+      names,
+    ]);
 }
 
 /** The files of a run: those that the command line writes. */

@@ -41,7 +41,7 @@ async function load(name: string, file: Blob): Promise<LoadedMap> {
 }
 
 /** Of the density that the densest thousandth of the voxels has. */
-const startShare = 0.55;
+const startShare = 0.65;
 
 /** Quantiles, from some of the voxels. */
 function quantiles(voxels: Float32Array): (share: number) => number {
