@@ -61,7 +61,18 @@ export function makeSearch(
     instance === 0
       ? angles
       : matrixToEuler(multiply(eulerToMatrix(angles.rot, angles.tilt, angles.psi), perturbation));
-  const directionMatrix = (rot: number, tilt: number) => multiply(eulerToMatrix(rot, tilt, 0), perturbation);
+  /** The rotation that takes a direction to z, after the perturbation: eulerToMatrix(rot, tilt, 0) x perturbation. */
+  const putDirection = (to: Float64Array, at: number, rot: number, tilt: number) => {
+    const [cr, sr] = [Math.cos(rot * radians), Math.sin(rot * radians)];
+    const [ct, st] = [Math.cos(tilt * radians), Math.sin(tilt * radians)];
+    for (let column = 0; column < 3; column++) {
+      const [x, y, z] = [perturbation[column], perturbation[3 + column], perturbation[6 + column]];
+      const across = cr * x + sr * y;
+      to[at + column] = ct * across - st * z;
+      to[at + 3 + column] = cr * y - sr * x;
+      to[at + 6 + column] = st * across + ct * z;
+    }
+  };
   const coarse: number[] = [];
   const child: number[] = [];
   for (let t = 0; t < translations.x.length; t++) {
@@ -74,7 +85,7 @@ export function makeSearch(
     Float64Array.from(angles.flatMap((psi) => [Math.cos(psi * radians), Math.sin(psi * radians)]));
   const coarseDirections = new Float64Array(9 * grid.rot.length);
   for (const [direction, rot] of grid.rot.entries())
-    coarseDirections.set(directionMatrix(rot, grid.tilt[direction]), 9 * direction);
+    putDirection(coarseDirections, 9 * direction, rot, grid.tilt[direction]);
   const coarseTables: OrientationTables = {
     directions: coarseDirections,
     directionChildren: 1,
@@ -89,7 +100,7 @@ export function makeSearch(
     for (const parent of grid.pixel)
       for (const pixel of childPixels(parent, oversampling)) {
         const { rot, tilt } = pixelDirection(grid.order + oversampling, pixel);
-        directions.set(directionMatrix(rot, tilt), at);
+        putDirection(directions, at, rot, tilt);
         at += 9;
       }
     const psiChildren = 2 ** oversampling;

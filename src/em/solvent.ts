@@ -1,4 +1,4 @@
-import { sphericalMask } from "../geometry/mask.js";
+import { maskSphere } from "../geometry/mask.js";
 import type { RefineOptions } from "./options.js";
 
 /**
@@ -11,8 +11,9 @@ export function flattenSolvent(
   pixelSize: number,
   { particleDiameter, maskEdge, solventMask, solventMask2 }: RefineOptions,
 ): Float32Array | Float64Array {
-  const mask = solventMask ?? sphericalMask([box, box, box], particleDiameter / (2 * pixelSize), maskEdge);
-  const flat = map.map((value, at) => value * mask[at]);
+  const flat = map.slice();
+  if (solventMask === undefined) maskSphere(flat, box, particleDiameter / (2 * pixelSize), maskEdge);
+  else for (let at = 0; at < flat.length; at++) flat[at] *= solventMask[at];
   if (solventMask2 === undefined) return flat;
   let [sum, weight] = [0, 0];
   for (let at = 0; at < flat.length; at++) {

@@ -27,6 +27,24 @@ export function sphericalMask(shape: readonly number[], radius: number, width: n
   return mask;
 }
 
+/** A cube of `box` times a soft sphere, in place. */
+export function maskSphere(
+  map: Float32Array | Float64Array,
+  box: number,
+  radius: number,
+  width: number,
+): void {
+  const centre = Math.floor(box / 2);
+  for (let z = 0, at = 0; z < box; z++)
+    for (let y = 0; y < box; y++) {
+      const yz = (y - centre) ** 2 + (z - centre) ** 2;
+      for (let x = 0; x < box; x++, at++) {
+        const distance = Math.sqrt((x - centre) * (x - centre) + yz);
+        if (distance >= radius) map[at] *= softEdge(distance, radius, width);
+      }
+    }
+}
+
 /**
  * Replace what is outside a soft circle or sphere, in place: `m v + (1 - m) background`. The background is the mean of the values weighted
  * by `1 - m`, or a noise image of the same size.

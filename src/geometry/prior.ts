@@ -27,12 +27,13 @@ function gaussianPrior(index: Uint32Array, distances: Float64Array, sigma: numbe
   return { index, weight: weight.map((value) => value / sum) };
 }
 
-/** Unit vectors of a grid's directions, and the directions by rising z. */
+/** Unit vectors of a grid's directions, the directions by rising z, and room for the cosine of each with what is looked for, else -2. */
 interface Views {
   readonly x: Float64Array;
   readonly y: Float64Array;
   readonly z: Float64Array;
   readonly byZ: Uint32Array;
+  readonly cosine: Float64Array;
 }
 
 const viewsOfGrids = new WeakMap<OrientationGrid, Views>();
@@ -43,7 +44,7 @@ function viewsOf(grid: OrientationGrid): Views {
   const all = Array.from(grid.rot, (rot, direction) => viewingDirection(rot, grid.tilt[direction]));
   const [x, y, z] = [0, 1, 2].map((axis) => Float64Array.from(all, (view) => view[axis]));
   const byZ = Uint32Array.from(z, (_, direction) => direction).sort((a, b) => z[a] - z[b]);
-  const views = { x, y, z, byZ };
+  const views = { x, y, z, byZ, cosine: new Float64Array(z.length).fill(-2) };
   viewsOfGrids.set(grid, views);
   return views;
 }
@@ -71,45 +72,44 @@ export function directionPrior(
 ): LocalPrior {
   if (!(sigma > 0)) return flatPrior(grid.rot.length);
   const views = viewsOf(grid);
-  const { x, y, z, byZ } = views;
+  const { x, y, z, byZ, cosine } = views;
   const [cx, cy, cz] = viewingDirection(centre.rot, centre.tilt);
   const mates = grid.group.operators.map((m) => [
     m[0] * cx + m[1] * cy + m[2] * cz,
     m[3] * cx + m[4] * cy + m[5] * cz,
     m[6] * cx + m[7] * cy + m[8] * cz,
   ]);
-  const cosine = (direction: number, [mx, my, mz]: number[]) =>
+  const cosineWith = (direction: number, [mx, my, mz]: number[]) =>
     mx * x[direction] + my * y[direction] + mz * z[direction];
-  const distance = (of: number) => degrees(Math.acos(Math.min(1, of)));
-  const found = new Map<number, number>();
+  const found: number[] = [];
   const reach = Math.min(180, cutoff * sigma);
   // Rounding of the bounds must lose nothing: the distance decides.
   const slack = 1e-9;
   const least = Math.cos((reach * Math.PI) / 180) - slack;
   for (const mate of mates) {
     const tilt = degrees(Math.acos(Math.max(-1, Math.min(1, mate[2]))));
-    const top = tilt > reach ? Math.cos(((tilt - reach) * Math.PI) / 180) + slack : 1;
-    const bottom = tilt + reach < 180 ? Math.cos(((tilt + reach) * Math.PI) / 180) - slack : -1;
+    const top = tilt > reach ? Math.cos(((tilt - reach) * Math.PI) / 180) + slack : 2;
+    const bottom = tilt + reach < 180 ? Math.cos(((tilt + reach) * Math.PI) / 180) - slack : -2;
     for (let at = firstAbove(views, bottom); at < byZ.length && z[byZ[at]] <= top; at++) {
-      const own = cosine(byZ[at], mate);
-      if (own > least && own > (found.get(byZ[at]) ?? -1)) found.set(byZ[at], own);
+      const direction = byZ[at];
+      const own = cosineWith(direction, mate);
+      if (own <= least) continue;
+      if (cosine[direction] === -2) found.push(direction);
+      if (own > cosine[direction]) cosine[direction] = own;
     }
   }
-  const near = [...found.keys()].filter(
-    (direction) => distance(found.get(direction) as number) < cutoff * sigma,
+  const index = Uint32Array.from(found).sort();
+  const distances = Float64Array.from(index, (direction) =>
+    degrees(Math.acos(Math.min(1, cosine[direction]))),
   );
-  if (near.length > 0) {
-    const index = Uint32Array.from(near).sort();
-    return gaussianPrior(
-      index,
-      Float64Array.from(index, (direction) => distance(found.get(direction) as number)),
-      sigma,
-    );
-  }
+  for (const direction of found) cosine[direction] = -2;
+  const near = (_: number, at: number) => distances[at] < cutoff * sigma;
+  if (distances.some((distance) => distance < cutoff * sigma))
+    return gaussianPrior(index.filter(near), distances.filter(near), sigma);
   let [nearest, most] = [0, -2];
   for (let direction = 0; direction < z.length; direction++)
     for (const mate of mates)
-      if (cosine(direction, mate) > most) [nearest, most] = [direction, cosine(direction, mate)];
+      if (cosineWith(direction, mate) > most) [nearest, most] = [direction, cosineWith(direction, mate)];
   return { index: Uint32Array.of(nearest), weight: Float64Array.of(1) };
 }
 

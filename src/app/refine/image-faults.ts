@@ -53,11 +53,17 @@ export function imageWarnings(
   return warnings;
 }
 
+/** Also of maps of tens of millions of voxels, for which a callback an element would take seconds. */
+function allFinite(values: Float32Array | Float64Array): boolean {
+  for (let at = 0; at < values.length; at++) if (values[at] - values[at] !== 0) return false;
+  return true;
+}
+
 /** @throws UserError where a state holds values that are no numbers, which no file should hold. */
 export function refuseBrokenState({ models, iteration }: Refinement): void {
   const broken = models.flatMap((model) => [
-    ...(model.noise.some((spectrum) => !spectrum.every(Number.isFinite)) ? ["noise spectra"] : []),
-    ...(model.classes.some(({ map }) => !map.every(Number.isFinite)) ? ["maps"] : []),
+    ...(model.noise.some((spectrum) => !allFinite(spectrum)) ? ["noise spectra"] : []),
+    ...(model.classes.some(({ map }) => !allFinite(map)) ? ["maps"] : []),
     ...(Number.isFinite(model.averageNorm) ? [] : ["norm corrections"]),
     ...(Number.isFinite(model.sigmaOffset) ? [] : ["spread of the origins"]),
   ]);

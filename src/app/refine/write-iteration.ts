@@ -21,6 +21,9 @@ export async function writeTables(disk: Disk, path: string, blocks: StarTable[])
   }
 }
 
+const float32 = (map: Float32Array | Float64Array): Float32Array =>
+  map instanceof Float32Array ? map : Float32Array.from(map);
+
 export async function writeMap(
   disk: Disk,
   path: string,
@@ -38,7 +41,7 @@ export async function writeMap(
       mode: 2,
       pixelSize,
     });
-    await writer.write(Float32Array.from(map));
+    await writer.write(float32(map));
     await writer.finish();
   } catch (error) {
     await sink.abort();
@@ -168,7 +171,7 @@ function modelAsWritten(model: Model): Model {
     currentResolution: 1 / written(1 / model.currentResolution),
     classes: model.classes.map((own) => ({
       ...own,
-      map: Float32Array.from(own.map),
+      map: float32(own.map),
       weight: written(own.weight),
       directions: writtenAll(own.directions),
       orientability: writtenAll(own.orientability),

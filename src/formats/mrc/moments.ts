@@ -19,20 +19,22 @@ export class Moments {
   private shift: number | undefined;
 
   add(pixels: Float32Array): void {
+    let { minimum, maximum, sum, squares, finite } = this;
+    let shift = this.shift ?? Number.NaN;
     for (let i = 0; i < pixels.length; i++) {
       const value = pixels[i];
-      if (value - value !== 0) {
-        this.notFinite++;
-        continue;
-      }
-      this.shift ??= value;
-      if (value < this.minimum) this.minimum = value;
-      if (value > this.maximum) this.maximum = value;
-      const difference = value - this.shift;
-      this.sum += difference;
-      this.squares += difference * difference;
-      this.finite++;
+      if (value - value !== 0) continue;
+      if (finite === 0) shift = value;
+      if (value < minimum) minimum = value;
+      if (value > maximum) maximum = value;
+      const difference = value - shift;
+      sum += difference;
+      squares += difference * difference;
+      finite++;
     }
+    this.notFinite += pixels.length - (finite - this.finite);
+    if (finite > 0) this.shift = shift;
+    Object.assign(this, { minimum, maximum, sum, squares, finite });
   }
 
   /** The statistics so far; NaN where there was no finite pixel. */

@@ -6,7 +6,9 @@ import { threads } from "./launch.js";
 interface PlannedFft extends Fft {
   readonly planned: Planned;
   readonly tables: DeviceBuffer;
-  readonly scratch: readonly [DeviceBuffer, DeviceBuffer];
+  readonly scratch: DeviceBuffer;
+  /** Beside `scratch` where the spectra are too short for it. */
+  readonly second: DeviceBuffer | undefined;
   readonly work: readonly [DeviceBuffer, DeviceBuffer] | undefined;
 }
 
@@ -18,10 +20,17 @@ const planOf = (shape: readonly number[], batch: number) =>
 
 /** The buffers of a batch of real transforms, in the order of their allocation. */
 export function fftBuffers(shape: readonly number[], batch: number): readonly BufferDeclaration[] {
-  return buffersOf(planOf(shape, batch));
+  return buffersOf(planOf(shape, batch), shape);
 }
 
-function buffersOf({ tableLength, scratchLength, workLength }: Planned): BufferDeclaration[] {
+/** Passes over rows alternate between scratch and spectra, which hold half of the complex rows of odd lengths. */
+const needsSecond = ({ axes }: Planned, shape: readonly number[]): boolean => {
+  const n = shape[shape.length - 1];
+  return n % 2 === 1 && axes.get(n)?.chirp === undefined;
+};
+
+function buffersOf(planned: Planned, shape: readonly number[]): BufferDeclaration[] {
+  const { tableLength, scratchLength, workLength } = planned;
   const buffer = (name: string, length: number) => ({
     kind: "complex" as const,
     name: `fft ${name}`,
@@ -29,15 +38,15 @@ function buffersOf({ tableLength, scratchLength, workLength }: Planned): BufferD
   });
   return [
     buffer("tables", tableLength),
-    buffer("scratch a", scratchLength),
-    buffer("scratch b", scratchLength),
+    buffer("scratch", scratchLength),
+    ...(needsSecond(planned, shape) ? [buffer("second scratch", scratchLength)] : []),
     ...(workLength > 0 ? [buffer("work a", workLength), buffer("work b", workLength)] : []),
   ];
 }
 
 export function makeFft(gpu: KernelDevice, shape: readonly number[], batch: number): Fft {
   const planned = planOf(shape, batch);
-  const buffers = buffersOf(planned).map(({ kind, name, length }) => gpu.alloc(kind, name, length));
+  const buffers = buffersOf(planned, shape).map(({ kind, name, length }) => gpu.alloc(kind, name, length));
   let at = 0;
   for (const table of planned.tables) {
     gpu.upload(buffers[0], table, at);
@@ -49,8 +58,9 @@ export function makeFft(gpu: KernelDevice, shape: readonly number[], batch: numb
     buffers,
     planned,
     tables: buffers[0],
-    scratch: [buffers[1], buffers[2]],
-    work: buffers.length > 3 ? [buffers[3], buffers[4]] : undefined,
+    scratch: buffers[1],
+    second: needsSecond(planned, shape) ? buffers[2] : undefined,
+    work: planned.workLength > 0 ? [buffers[buffers.length - 2], buffers[buffers.length - 1]] : undefined,
   };
   return fft;
 }
@@ -58,13 +68,13 @@ export function makeFft(gpu: KernelDevice, shape: readonly number[], batch: numb
 const copyComplex = (gpu: KernelDevice, source: DeviceBuffer, to: DeviceBuffer, count: number) =>
   gpu.copy(source, to, count * gpu.elementBytes.complex);
 
-/** Passes over `from`, alternating between the scratch arrays; returns where the result is. `from` is left as it is. */
+/** Passes over `from`, alternating between two arrays, of which it may be the second; returns where the result is. */
 async function passes(
   gpu: KernelDevice,
   fft: PlannedFft,
   axis: AxisPlan,
   from: DeviceBuffer,
-  scratch: readonly [DeviceBuffer, DeviceBuffer],
+  [one, two]: readonly [DeviceBuffer, DeviceBuffer],
   total: number,
   inner: number,
   inverse: boolean,
@@ -73,7 +83,7 @@ async function passes(
   let stride = inner;
   let length = axis.n;
   for (const radix of axis.radices) {
-    const to = source === scratch[0] ? scratch[1] : scratch[0];
+    const to = source === one ? two : one;
     const groups = length / radix;
     await threads(
       gpu,
@@ -111,7 +121,7 @@ async function transformAxis(
 ): Promise<void> {
   const axis = fft.planned.axes.get(n) as AxisPlan;
   if (axis.chirp !== undefined) return chirpAxis(gpu, fft, axis, data, inner, total, inverse);
-  const result = await passes(gpu, fft, axis, data, fft.scratch, total, inner, inverse);
+  const result = await passes(gpu, fft, axis, data, [fft.scratch, data], total, inner, inverse);
   if (result !== data) await copyComplex(gpu, result, data, total);
 }
 
@@ -172,16 +182,20 @@ export async function forwardFft(
   spectra: DeviceBuffer,
 ): Promise<void> {
   const { fft, shape, n, columns, rows, length, axis } = rowsOf(plan);
+  const { scratch, second = spectra } = fft;
   let complexRows = values;
   if (n % 2 === 1) {
-    [complexRows] = fft.scratch;
+    complexRows = scratch;
     await threads(gpu, "fft_real_in", rows * n, {}, { values, rows: complexRows });
   }
-  if (axis.chirp === undefined)
-    complexRows = await passes(gpu, fft, axis, complexRows, fft.scratch, rows * length, 1, false);
-  else {
+  if (axis.chirp === undefined) {
+    // The last pass must not end in the spectra.
+    const direct = complexRows === values && axis.radices.length % 2 === 0;
+    const pair = direct ? ([second, scratch] as const) : ([scratch, second] as const);
+    complexRows = await passes(gpu, fft, axis, complexRows, pair, rows * length, 1, false);
+  } else {
     if (complexRows === values) {
-      [complexRows] = fft.scratch;
+      complexRows = scratch;
       await copyComplex(gpu, values, complexRows, rows * length);
     }
     await chirpAxis(gpu, fft, axis, complexRows, 1, rows * length, false);
@@ -204,18 +218,18 @@ export async function inverseFft(
 ): Promise<void> {
   const { fft, n, columns, rows, length, axis } = rowsOf(plan);
   await outerAxes(gpu, fft, spectra, columns, rows * columns, true);
-  const [first] = fft.scratch;
+  const { scratch, second = spectra } = fft;
   await threads(
     gpu,
     "fft_tangle",
     rows * length,
     { n, roots_at: fft.planned.rootsAt.get(n) ?? 0 },
-    { spectra, rows: first, roots: fft.tables },
+    { spectra, rows: scratch, roots: fft.tables },
   );
-  let complexRows = first;
+  let complexRows = scratch;
   if (axis.chirp === undefined)
-    complexRows = await passes(gpu, fft, axis, first, fft.scratch, rows * length, 1, true);
-  else await chirpAxis(gpu, fft, axis, first, 1, rows * length, true);
+    complexRows = await passes(gpu, fft, axis, scratch, [scratch, second], rows * length, 1, true);
+  else await chirpAxis(gpu, fft, axis, scratch, 1, rows * length, true);
   if (n % 2 === 1) await threads(gpu, "fft_real_out", rows * n, {}, { rows: complexRows, values });
   else await copyComplex(gpu, complexRows, values, rows * length);
 }
