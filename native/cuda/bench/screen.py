@@ -1,0 +1,281 @@
+"""The screen of a batch on the device: buffers, launches, results."""
+
+import math
+import os
+
+import numpy as np
+import torch
+from driver import Module, tensor_map
+from problem import Problem
+
+here = os.environ.get("CUBINS", "/tmp/cubins")
+_modules: dict[str, Module] = {}
+
+
+def module(name: str) -> Module:
+    if name not in _modules:
+        _modules[name] = Module(f"{here}/{name}.cubin")
+    return _modules[name]
+
+
+# kernel: (columns of a tile, bytes of shared memory less terms, bytes of terms a segment, blocks a multiprocessor)
+def score_memory(n: int) -> int:
+    return 8 * n + 128 * 33 * 4 + 128 * 4 + 32 * 4 + n
+
+
+def ampere(n: int, depth: int, stages: int):
+    return f"screen_scores_{n}_{depth}_{stages}", n, max((128 + n) * depth * 2 * stages, score_memory(n)), 0, 0
+
+
+def hopper(n: int, stages: int, blocks: int):
+    ring = (128 + n) * 128 * stages + 16 * stages + 16
+    return f"screen_scores_sm90_{n}_{stages}", n, (ring + 127) // 128 * 128 + score_memory(n), 1024, blocks
+
+
+variants = {
+    "128x128x32/4": ampere(128, 32, 4),
+    "128x128x64/3": ampere(128, 64, 3),
+    "128x192x32/4": ampere(192, 32, 4),
+    "128x256x32/4": ampere(256, 32, 4),
+    "128x256x64/3": ampere(256, 64, 3),
+    "h 128x128/3": hopper(128, 3, 2),
+    "h 128x128/5": hopper(128, 5, 1),
+    "h 128x192/4": hopper(192, 4, 1),
+    "h 128x240/4": hopper(240, 4, 1),
+    "h 128x256/3": hopper(256, 3, 1),
+    "h 128x256/4": hopper(256, 4, 1),
+}
+processors = 0
+bins = 2048
+report_names = ["bound", "ratio", "wide", "broken", "candidates", "kept", "audited"]
+
+
+def up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
+class Screen:
+    """`run` screens and selects; `marks` are (name, event) after each step when timed."""
+
+    def __init__(self, problem: Problem, variant: str, capacity: int, fraction: float = 0.999, cap: int = 2**31 - 1, limit: float = 5.0, seed: int = 1):
+        global processors
+        processors = torch.cuda.get_device_properties(0).multi_processor_count
+        self.p, self.variant, self.tail, self.limit = problem, variant, 1 - fraction, limit
+        self.kernel, n, shared, each, self.blocks_each = variants[variant]
+        i, o, t, k = problem.shape
+        self.hopper = each > 0
+        chunks = -(-t // n)
+        chunk = -(-t // chunks)
+        room = 227 * 1024 // max(self.blocks_each, 1) - 1024 * max(self.blocks_each - 1, 0)
+        per_tile = 1 if chunks > 1 else min(n // chunk, 32, *([(room - shared) // each] if self.hopper else []))
+        self.shared = shared + each * per_tile
+        segments = i * chunks
+        column_tiles = -(-segments // per_tile)
+        stride = up(o, 128)
+        audit = max(1, math.ceil(1e4 / t))
+        self.width, self.energy_width = up(2 * k, 64), up(k, 64)
+        blocks = -(-o * chunks // 1024)
+        size = problem.size
+        self.words = dict(
+            particles=i, orientations=o, translations=t, pixels=k, size=size, y_at=t * (size // 2 + 1), width=self.width, energy_width=self.energy_width,
+            stride=stride, tile=n, per_tile=per_tile, chunks=chunks, chunk=chunk, segments=segments, column_tiles=column_tiles,
+            prior_per_particle=int(problem.orientation_prior.dim() == 2), audit_stride=audit, audits=-(-o // audit), seed=seed, capacity=2 * capacity,
+            blocks=blocks, children=32, group_capacity=capacity, run_capacity=capacity, cap=cap,
+        )
+        self.screen = torch.tensor(list(self.words.values()), dtype=torch.int64).to(torch.int32).cuda()
+
+        def empty(*shape, dtype=torch.float32):
+            return torch.empty(*shape, dtype=dtype, device="cuda").fill_(float("nan") if dtype.is_floating_point else 0x3FFF)
+
+        half, u32 = torch.float16, torch.int32
+        self.peak = torch.zeros(1, dtype=u32, device="cuda")
+        self.slices = empty(o, self.width, dtype=half)
+        self.power = empty(o, 2 * self.energy_width, dtype=half)
+        self.scales = empty(i, 4)
+        self.columns = empty(i * t, self.width, dtype=half)
+        self.factors = empty(up(i, 8) * 2, 2 * self.energy_width, dtype=half)
+        self.base, self.bound = empty(i, stride), empty(i, stride)
+        self.row_max = empty(i * stride * chunks)
+        self.best, self.state, self.largest, self.ratio = (torch.zeros(i, dtype=u32, device="cuda") for _ in range(4))
+        self.redo = torch.zeros(2, i + 1, dtype=u32, device="cuda")
+        self.histogram = torch.zeros(i, bins, dtype=u32, device="cuda")
+        self.rest = empty(i, bins, dtype=torch.float64)
+        self.cut = empty(i)
+        self.scores = torch.empty(column_tiles * o * n, dtype=torch.int16, device="cuda").fill_(1)
+        self.counts = empty(i * blocks + 1, dtype=u32)
+        self.sample, self.particle = empty(2 * capacity, dtype=u32), empty(2 * capacity, dtype=u32)
+        self.below, self.exact = empty(2 * capacity), empty(2 * capacity)
+        self.log_max, self.sum, self.threshold = empty(i), empty(i), empty(i)
+        self.best_sample, self.count = empty(i, dtype=u32), empty(i, dtype=u32)
+        self.start, self.run_start = empty(i + 1, dtype=u32), empty(i + 1, dtype=u32)
+        self.first_sample, self.run_group = empty(capacity, dtype=u32), empty(capacity + 1, dtype=u32)
+        self.report = torch.zeros(7, dtype=u32, device="cuda")
+        if self.hopper:
+            self.maps = [tensor_map(self.slices, 128), tensor_map(self.columns, n), tensor_map(self.power, 128), tensor_map(self.factors, 256)]
+        self.marks: list[tuple[str, torch.cuda.Event]] | None = None
+
+    def mark(self, name: str) -> None:
+        if self.marks is None:
+            return
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        self.marks.append((name, event))
+
+    def prepare(self) -> None:
+        """Once an iteration."""
+        p, (i, o, t, k) = self.p, self.p.shape
+        m = module("screen_operands")
+        self.peak.zero_()
+        m.launch("screen_slice_peak", 8 * processors, 256, [p.slices, p.whitening, self.peak, np.uint64(o * k), k])
+        count = o * self.energy_width
+        m.launch(
+            "screen_slices", -(-count // 256), 256, [p.slices, p.whitening, self.peak, self.slices, self.power, np.uint64(count), k, self.width, self.energy_width]
+        )
+
+    def operands(self) -> None:
+        p, (i, o, t, k) = self.p, self.p.shape
+        m = module("screen_operands")
+        m.launch("screen_scales", i, 256, [p.images, p.ctf, p.weights, p.whitening, self.peak, self.scales, k])
+        count = i * t * self.width // 2
+        m.launch(
+            "screen_columns", -(-count // 256), 256,
+            [p.images, p.ctf, p.weights, p.whitening, p.phases, p.xy, self.scales, self.columns, np.uint64(count), k, self.width, t, p.size, self.words["y_at"]],
+        )
+        count = up(i, 8) * self.energy_width
+        m.launch(
+            "screen_energy_rows", -(-count // 256), 256,
+            [p.images, p.ctf, p.weights, p.whitening, self.scales, self.factors, np.uint64(count), i, k, self.energy_width],
+        )
+
+    def energies(self) -> None:
+        p, stride = self.p, self.words["stride"]
+        rows = self.factors.shape[0]
+        if self.hopper:
+            shared = (128 + 256) * 128 * 4 + 80
+            module("screen_product_sm90").launch(
+                "screen_energy_sm90", processors, 288,
+                [self.screen, self.maps[2], self.maps[3], p.orientation_prior, self.scales, self.base, self.bound], shared,
+            )
+        else:
+            module("screen_product").launch(
+                "screen_energy", stride // 128 * -(-rows // 128), 256,
+                [self.screen, self.power, self.factors, p.orientation_prior, self.scales, self.base, self.bound], 256 * 64 * 2 * 3,
+            )
+
+    def product(self) -> None:
+        p = self.p
+        tiles = self.words["stride"] // 128 * self.words["column_tiles"]
+        after = [self.base, self.bound, p.translation_prior, self.scales, self.row_max, self.best, self.scores]
+        if self.hopper:
+            grid = min(tiles, processors * self.blocks_each)
+            module("screen_product_sm90").launch(self.kernel, grid, 288, [self.screen, self.maps[0], self.maps[1], *after], self.shared)
+        else:
+            module("screen_product").launch(self.kernel, tiles, 256, [self.screen, self.slices, self.columns, *after], self.shared)
+
+    def cut_round(self, number: int) -> None:
+        i, o, _, _ = self.p.shape
+        m = module("screen_select")
+        blocks = -(-o * self.words["chunks"] // 4096)
+        m.launch(
+            "screen_histogram", i * blocks, 256,
+            [self.screen, self.row_max, self.bound, self.scores, self.best, self.state, self.histogram, self.largest, number, blocks],
+        )
+        self.mark("histogram")
+        m.launch(
+            "screen_cut", i, 256,
+            [self.screen, self.histogram, self.largest, self.best, self.state, self.redo[0], self.cut, self.rest, self.report, self.tail, self.limit, number],
+        )
+        self.mark("cut")
+
+    def direct(self, which: int) -> None:
+        p = self.p
+        module("screen_direct").launch(
+            "screen_direct", 2 * processors, 256,
+            [self.screen, p.slices, p.images, p.ctf, p.weights, p.phases, p.xy, p.orientation_prior, p.translation_prior, self.redo[which],
+             self.bound, self.row_max, self.best, self.scores],
+            64 * (self.words["chunk"] + 1) * 4,
+        )
+        self.mark("direct")
+
+    def collect_round(self, number: int) -> None:
+        p, (i, o, t, k) = self.p, self.p.shape
+        m = module("screen_select")
+        grid = i * self.words["blocks"]
+        rows = [self.screen, self.row_max, self.bound, self.scores, self.best, self.cut, self.redo[1]]
+        m.launch("screen_count", grid, 256, [*rows, self.counts, number])
+        m.launch("screen_scan", 1, 1024, [self.counts, self.redo[1], grid, number])
+        m.launch("screen_collect", grid, 256, [*rows, self.counts, self.sample, self.particle, self.below, number])
+        self.mark("collect")
+        images = [self.screen, p.slices, p.images, p.ctf, p.weights, p.phases, p.xy, p.orientation_prior, p.translation_prior, self.bound]
+        module("screen_rescore").launch(
+            "screen_rescore", 8 * processors, 256,
+            [*images, self.best, self.counts, self.sample, self.particle, self.below, self.state, self.redo[1], self.exact, self.ratio, number],
+        )
+        self.mark("rescore")
+        if number == 0:
+            module("screen_rescore").launch(
+                "screen_audit", -(-i * self.words["audits"] // 8), 256,
+                [*images, self.row_max, self.scores, self.state, self.ratio, self.report],
+            )
+            self.mark("audit")
+
+    def run(self) -> None:
+        i = self.p.shape[0]
+        for buffer in (self.best, self.state, self.largest, self.ratio, self.redo, self.histogram):
+            buffer.zero_()
+        self.mark("start")
+        self.operands()
+        self.mark("operands")
+        self.energies()
+        self.mark("energies")
+        self.product()
+        self.mark("product")
+        self.cut_round(0)
+        self.direct(0)
+        self.cut_round(1)
+        self.collect_round(0)
+        module("screen_rescore").launch(
+            "screen_guard", i, 256, [self.ratio, self.state, self.redo[1], self.histogram, self.largest, self.best, self.report]
+        )
+        self.direct(1)
+        self.cut_round(2)
+        self.collect_round(2)
+        m = module("screen_decide")
+        m.launch(
+            "screen_decide", i, 256,
+            [self.screen, self.counts, self.sample, self.below, self.exact, self.best, self.cut, self.rest, self.log_max, self.sum, self.best_sample,
+             self.threshold, self.count, self.start, self.run_start, self.report, self.tail],
+        )
+        for starts in (self.start, self.run_start):
+            module("screen_select").launch("screen_scan", 1, 1024, [starts, self.redo[1], i, 0])
+        m.launch(
+            "screen_write", i, 256,
+            [self.screen, self.counts, self.sample, self.exact, self.threshold, self.start, self.run_start, self.first_sample, self.run_group],
+        )
+        self.mark("decide")
+
+    def kept(self, i: int) -> torch.Tensor:
+        start = self.start.cpu()
+        return self.first_sample[start[i] : start[i + 1]].long() // self.words["children"]
+
+    def reports(self) -> dict:
+        raw = self.report.cpu().numpy().view(np.uint32)
+        found = dict(zip(report_names, raw.tolist()))
+        for name in ("bound", "ratio"):
+            found[name] = float(np.uint32(found[name]).view(np.float32)) if np.isscalar(found[name]) else 0.0
+        return found
+
+    def screened(self, i: int) -> torch.Tensor:
+        """L'_ot of a particle in float64; not a number where a row was not written or the score is too deep."""
+        w = self.words
+        t = torch.arange(w["translations"], device="cuda")
+        segment = i * w["chunks"] + t // w["chunk"]
+        column = segment % w["per_tile"] * w["chunk"] + t % w["chunk"]
+        place = (column & ~15) | (column & 6) << 1 | (column & 8) >> 2 | (column & 1)
+        rows = self.scores.view(w["column_tiles"], w["orientations"], w["tile"])[segment // w["per_tile"]]
+        steps = rows.gather(2, place[:, None, None].expand(-1, w["orientations"], 1))[..., 0].T.int() & 0xFFFF
+        tops = self.row_max.view(-1, w["stride"], w["chunks"])[i, : w["orientations"]][:, t // w["chunk"]].double()
+        best = tops.max()
+        bound = self.bound[i, : w["orientations"]].double()[:, None]
+        written = (tops > -1e29) & (tops + bound >= best - 32) & (steps < 65535)
+        return torch.where(written, tops - steps / 1024, torch.full_like(tops, float("nan")))
