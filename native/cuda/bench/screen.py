@@ -18,9 +18,13 @@ def module(name: str) -> Module:
     return _modules[name]
 
 
+def up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
 # kernel: (columns of a tile, bytes of shared memory less terms, bytes of terms a segment, blocks a multiprocessor)
 def score_memory(n: int) -> int:
-    return 8 * n + 128 * 33 * 4 + 128 * 4 + 32 * 4 + n
+    return up(8 * n + 128 * (n // 8 + 1) * 4 + 128 * 4 + n // 8 * 4 + n, 16)
 
 
 def ampere(n: int, depth: int, stages: int):
@@ -50,10 +54,6 @@ bins = 2048
 report_names = ["bound", "ratio", "wide", "broken", "candidates", "kept", "audited"]
 
 
-def up(value: int, multiple: int) -> int:
-    return -(-value // multiple) * multiple
-
-
 class Screen:
     """`run` screens and selects; `marks` are (name, event) after each step when timed."""
 
@@ -67,8 +67,10 @@ class Screen:
         chunks = -(-t // n)
         chunk = -(-t // chunks)
         room = 227 * 1024 // max(self.blocks_each, 1) - 1024 * max(self.blocks_each - 1, 0)
-        per_tile = 1 if chunks > 1 else min(n // chunk, 32, *([(room - shared) // each] if self.hopper else []))
+        per_tile = 1 if chunks > 1 else min(n // chunk, n // 8, *([(room - shared) // each] if self.hopper else []))
         self.shared = shared + each * per_tile
+        if per_tile < 1:
+            raise RuntimeError("no room in shared memory")
         segments = i * chunks
         column_tiles = -(-segments // per_tile)
         stride = up(o, 128)
@@ -79,7 +81,7 @@ class Screen:
         self.words = dict(
             particles=i, orientations=o, translations=t, pixels=k, size=size, y_at=t * (size // 2 + 1), width=self.width, energy_width=self.energy_width,
             stride=stride, tile=n, per_tile=per_tile, chunks=chunks, chunk=chunk, segments=segments, column_tiles=column_tiles,
-            prior_per_particle=int(problem.orientation_prior.dim() == 2), audit_stride=audit, audits=-(-o // audit), seed=seed, capacity=2 * capacity,
+            prior_per_particle=int(problem.orientation_prior.dim() == 2), audit_stride=audit, audits=-(-o // audit), seed=seed, capacity=3 * capacity + 128 * i,
             blocks=blocks, children=32, group_capacity=capacity, run_capacity=capacity, cap=cap,
         )
         self.screen = torch.tensor(list(self.words.values()), dtype=torch.int64).to(torch.int32).cuda()
@@ -103,8 +105,8 @@ class Screen:
         self.cut = empty(i)
         self.scores = torch.empty(column_tiles * o * n, dtype=torch.int16, device="cuda").fill_(1)
         self.counts = empty(i * blocks + 1, dtype=u32)
-        self.sample, self.particle = empty(2 * capacity, dtype=u32), empty(2 * capacity, dtype=u32)
-        self.below, self.exact = empty(2 * capacity), empty(2 * capacity)
+        self.sample, self.particle = empty(self.words["capacity"], dtype=u32), empty(self.words["capacity"], dtype=u32)
+        self.below, self.exact = empty(self.words["capacity"]), empty(self.words["capacity"])
         self.log_max, self.sum, self.threshold = empty(i), empty(i), empty(i)
         self.best_sample, self.count = empty(i, dtype=u32), empty(i, dtype=u32)
         self.start, self.run_start = empty(i + 1, dtype=u32), empty(i + 1, dtype=u32)
@@ -278,4 +280,8 @@ class Screen:
         best = tops.max()
         bound = self.bound[i, : w["orientations"]].double()[:, None]
         written = (tops > -1e29) & (tops + bound >= best - 32) & (steps < 65535)
-        return torch.where(written, tops - steps / 1024, torch.full_like(tops, float("nan")))
+        o = torch.arange(w["orientations"], device="cuda")
+        x = (o ^ o >> 16) * 0x85EBCA6B & 0xFFFFFFFF
+        x = (x ^ x >> 13) * 0xC2B2AE35 & 0xFFFFFFFF
+        offset = ((x ^ x >> 16) >> 8).double()[:, None] / 2**24
+        return torch.where(written, tops - (steps + 0.5 - offset) / 2048, torch.full_like(tops, float("nan")))

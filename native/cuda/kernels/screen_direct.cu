@@ -120,7 +120,7 @@ KERNEL(screen_direct, 256)(
         }
         top = from_ordered(warp_most(ordered(top)));
         for (u32 t = lane; t < length; t += 32)
-          scores[score_row(p, segment, o) + score_column(p, segment, t)] = (u16)__float2uint_rn(fminf((top - own[t]) / step, (float)lowest));
+          scores[score_row(p, segment, o) + score_column(p, segment, t)] = (u16)steps_below(top - own[t], offset_of(o));
         if (lane > 0) continue;
         row_max[row_of(p, segment, o)] = top;
         atomicMax(&best_i[i], ordered(top));

@@ -89,7 +89,7 @@ __device__ inline void score_tile(
   using Tiles = Product<N, Depth, Stages>;
   const Tile tile = tile_of(blockIdx.x, p.stride / tile_rows, p.column_tiles);
   const u32 first_segment = tile.column * p.per_tile;
-  Column column = {log_zero, 0, most_segments};
+  Column column = {log_zero, 0, most_segments(N)};
   if (threadIdx.x < N) column = column_of(p, tile.column, threadIdx.x, translation_it, scales_i);
   Tiles product;
   auto along = [](u32 k) { return k * Depth; };

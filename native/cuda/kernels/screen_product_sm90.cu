@@ -129,7 +129,7 @@ __device__ inline void score_tiles(
   for (u32 at = blockIdx.x; at < tiles; at += gridDim.x, phase ^= 1) {
     const Tile tile = tile_of(at, row_tiles, p.column_tiles);
     const u32 first = tile.column * p.per_tile;
-    const Column column = threadIdx.x < N ? column_of(p, tile.column, threadIdx.x, translation_it, scales_i) : Column{log_zero, 0, most_segments};
+    const Column column = threadIdx.x < N ? column_of(p, tile.column, threadIdx.x, translation_it, scales_i) : Column{log_zero, 0, most_segments(N)};
     auto seen = [&](u32 slot) { return __ldcg(best_i + (first + slot) / p.chunks); };
     consume(pipeline, ring, steps, sums[0]);
     const ScoreEpilogue<N, 1, N / 8, consumers> epilogue{p, memory, tile.row, tile.column, threadIdx.x};

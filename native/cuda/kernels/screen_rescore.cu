@@ -91,7 +91,7 @@ KERNEL(screen_audit, 256)(
   const double exact = warp_score(p, from, i, o, t) + prior;
   if (threadIdx.x % 32 > 0) return;
   atomicAdd(&report[report_audited], 1);
-  compare(exact, top - (float)at * step, bound_io[(u64)i * p.stride + o], ratio_i, i);
+  compare(exact, top - nats_below(at, offset_of(o)), bound_io[(u64)i * p.stride + o], ratio_i, i);
 }
 
 // Particles that broke their bound go to the list of those that are computed in fp32, with what they counted so far cleared.

@@ -2,8 +2,13 @@
 // exact arithmetic would select has  L' + bound >= cut,
 //   cut = (lower edge of the last bin at or below which the tail is at least tail') - e,
 //   tail' / (1 - tail') = exp(-2 e - h) tail / (1 - tail),
-// where the tail counts all that is deeper than the histogram as if it were at its end. One block of threads a particle unless it says otherwise.
+// where the tail counts all that is deeper than the histogram as if it were at its end. Rescoring goes on below the cut while there is more than
+// `least_rest` of the mass there, for as many samples again as are above it (at least `least_more`): the mass of what is not rescored enters the
+// rule of selection with the errors of the screen. One block of threads a particle unless it says otherwise.
 #include "common/screen.cuh"
+
+static const double least_rest = 1e-5;
+static const u32 least_more = 128;
 
 __device__ inline bool takes_part(u32 round, u32 state) { return round == 0 || state == round; }
 
@@ -41,7 +46,7 @@ KERNEL(screen_histogram, 256)(
       const u16* steps = scores + score_row(p, segment, o);
       for (u32 t = lane; t < segment_length(p, segment); t += 32) {
         const u32 at = steps[score_column(p, segment, t)];
-        const u32 bin = bin_of(below + (float)at * step);
+        const u32 bin = bin_of(below + nats_below(at, offset_of(o)));
         if (at < lowest && bin < bins) atomicAdd(&counts[bin], 1);
       }
     }
@@ -60,7 +65,8 @@ KERNEL(screen_cut, 256)(
   float tail, float limit, u32 round
 ) {
   __shared__ double sums[256];
-  __shared__ u32 last;
+  __shared__ u32 counts[256];
+  __shared__ u32 last, more, count_above;
   const Screen p = *screen;
   const u32 i = blockIdx.x;
   if (!takes_part(round, state_i[i])) return;
@@ -87,16 +93,22 @@ KERNEL(screen_cut, 256)(
   const u32 each = bins / 256;
   double own[each];
   double sum = 0;
+  u32 count = 0;
   for (u32 n = each; n-- > 0;) {
     const u32 b = thread * each + n;
+    count += histogram[b];
     sum += histogram[b] * exp(-((double)b + 0.5) / bins_a_nat);
     own[n] = sum;
   }
   sums[thread] = sum;
-  if (thread == 0) last = 0;
+  counts[thread] = count;
+  if (thread == 0) last = more = 0;
   __syncthreads();
   if (thread == 0)
-    for (u32 n = 255; n-- > 0;) sums[n] += sums[n + 1];
+    for (u32 n = 1; n < 256; n++) {
+      sums[255 - n] += sums[256 - n];
+      counts[n] += counts[n - 1];
+    }
   __syncthreads();
   const double deeper = thread < 255 ? sums[thread + 1] : 0;
   const double uncounted = (double)p.orientations * p.translations * exp(-(double)depth + (double)bound);
@@ -111,10 +123,22 @@ KERNEL(screen_cut, 256)(
   }
   atomicMax(&last, deepest);
   __syncthreads();
-  if (thread == 0) {
-    const float edge = (float)(last + 1) / bins_a_nat;
-    cut_i[i] = from_ordered(best_i[i]) - fminf(edge + bound, (float)depth);
-  }
+  const float edge = fminf((float)(last + 1) / bins_a_nat + bound, (float)depth);
+  const u32 cut_bin = (u32)(edge * bins_a_nat);
+  // Samples down to the end of each of the own bins.
+  u32 down_to[each];
+  u32 before = thread > 0 ? counts[thread - 1] : 0;
+  for (u32 n = 0; n < each; n++) down_to[n] = before += histogram[thread * each + n];
+  if (cut_bin / each == thread) count_above = down_to[cut_bin % each];
+  if (cut_bin >= bins && thread == 0) count_above = counts[255];
+  __syncthreads();
+  const u32 room = count_above + most(count_above, least_more);
+  u32 furthest = 0;
+  for (u32 n = 0; n < each; n++)
+    if (own[n] + deeper > least_rest * sums[0] && down_to[n] <= room) furthest = thread * each + n + 1;
+  atomicMax(&more, furthest);
+  __syncthreads();
+  if (thread == 0) cut_i[i] = from_ordered(best_i[i]) - fmaxf(edge, (float)more / bins_a_nat);
 }
 
 // Candidates of a block of 1024 rows of a particle: their number, or where they go. Four rows a thread, in order.
@@ -133,7 +157,7 @@ __device__ inline void candidates(
     const u16* steps = scores + score_row(p, segment, o);
     for (u32 t = 0; t < segment_length(p, segment); t++) {
       const u32 at = steps[score_column(p, segment, t)];
-      const float below = best - top + (float)at * step;
+      const float below = best - top + nats_below(at, offset_of(o));
       if (at < lowest && best - below + bound >= cut) visit(o, segment_first(p, segment) + t, below);
     }
   }

@@ -6,8 +6,8 @@
 // and |L' - L| <= bound_io (screen_energy). Operands are scaled by powers of two, one for all slices and one an image.
 //
 // Scores are kept as rows of whole segments (a particle, or a part of its translations): the largest L' of each row, `rowMax`, and how far
-// below it every score is, in steps of 2^-10 nats, 16 bits, 65535 meaning 64 nats or more. Rows that cannot come within `depth` nats of the
-// particle's best score are not written, except those that are audited.
+// below it every score is, in steps of 2^-11 nats less an offset that differs from row to row, 16 bits, 65535 meaning nearly 32 nats or more.
+// Rows that cannot come within `depth` nats of the particle's best score are not written, except those that are audited.
 #include <cuda_fp16.h>
 
 #include "base.cuh"
@@ -46,7 +46,7 @@ static const float log_zero = -1e30f;
 static const u32 depth = 32;
 static const u32 bins_a_nat = 64;
 static const u32 bins = depth * bins_a_nat;
-static const float step = 1.0f / 1024;
+static const float step = 1.0f / 2048;
 static const u32 lowest = 65535;
 static const u32 rows_a_block = 1024;
 
@@ -100,6 +100,11 @@ __device__ inline u64 score_row(const Screen& p, u32 segment, u32 o) {
   return ((u64)(segment / p.per_tile) * p.orientations + o) * p.tile;
 }
 __device__ inline u32 score_column(const Screen& p, u32 segment, u32 t) { return position(segment % p.per_tile * p.chunk + t); }
+
+// Offset of the steps of an orientation, 0 to 1: the errors of equal scores in different rows are different.
+__device__ inline float offset_of(u32 o) { return (float)(hash(o) >> 8) * 0x1p-24f; }
+__device__ inline u32 steps_below(float nats, float offset) { return (u32)fmaxf(fminf(nats / step + offset, (float)lowest), 0); }
+__device__ inline float nats_below(u32 steps, float offset) { return ((float)steps + (0.5f - offset)) * step; }
 
 // Whether scores of a row count; a bound that is not a number says yes.
 __device__ inline bool active(float row_max, float bound, float level) { return row_max > -1e29f && !(row_max + bound < level); }

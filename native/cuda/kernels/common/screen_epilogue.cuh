@@ -4,7 +4,8 @@
 #include "screen.cuh"
 
 static const u32 tile_rows = 128;
-static const u32 most_segments = 32;  // of a tile
+// Segments that a tile of N columns may hold; one more stands for columns without one.
+__device__ constexpr u32 most_segments(u32 n) { return n / 8; }
 
 // Tiles in an order that keeps operands of neighbours in the cache: 16 tiles of rows meet all tiles of columns.
 struct Tile {
@@ -18,12 +19,12 @@ __device__ inline Tile tile_of(u32 at, u32 row_tiles, u32 column_tiles) {
 }
 
 template <u32 N>
-struct ScoreMemory {
+struct alignas(16) ScoreMemory {
   float2 column[N];  // log prior and scale
-  u32 most[tile_rows][most_segments + 1];
+  u32 most[tile_rows][most_segments(N) + 1];
   u32 need[tile_rows];
-  u32 best[most_segments];
-  unsigned char slot[N];  // segment in the tile, `most_segments` beyond the last
+  u32 best[most_segments(N)];
+  unsigned char slot[N];  // segment in the tile
 };
 
 // What a column needs, read before the product.
@@ -35,7 +36,7 @@ __device__ inline Column column_of(const Screen& p, u32 tile, u32 column, const 
   const u32 slot = column / p.chunk;
   const u32 segment = tile * p.per_tile + slot;
   const u32 t = column % p.chunk;
-  if (slot >= p.per_tile || segment >= p.segments || t >= segment_length(p, segment)) return {log_zero, 0, most_segments};
+  if (slot >= p.per_tile || segment >= p.segments || t >= segment_length(p, segment)) return {log_zero, 0, most_segments(p.tile)};
   const u32 i = segment / p.chunks;
   return {fmaxf(translation_it[(u64)i * p.translations + segment_first(p, segment) + t], log_zero), scales_i[i].undo_product, slot};
 }
@@ -48,8 +49,8 @@ struct ScoreEpilogue {
   u32 tile_row, tile_column, thread;
 
   __device__ void prepare(const Column& column) const {
-    for (u32 at = thread; at < tile_rows * (most_segments + 1); at += Threads) (&memory.most[0][0])[at] = 0;
-    if (thread < most_segments) memory.best[thread] = 0;
+    for (u32 at = thread; at < tile_rows * (most_segments(N) + 1); at += Threads) (&memory.most[0][0])[at] = 0;
+    if (thread < most_segments(N)) memory.best[thread] = 0;
     if (thread < N) {
       memory.column[thread] = {column.prior, column.scale};
       memory.slot[thread] = (unsigned char)column.slot;
@@ -147,18 +148,19 @@ struct ScoreEpilogue {
         const u32 o = tile_row * tile_rows + row;
         const u32 need = memory.need[row];
         if (o >= p.orientations || need == 0) continue;
+        const float offset = offset_of(o);
         u16* to = scores + score_row(p, place, o) + column0 + 4 * (lane % 4);
 #pragma unroll
         for (u32 n = 0; n < NT; n += 2) {
           const u32 first = memory.slot[column0 + 8 * n];
-          const u32 last = least<u32>(memory.slot[column0 + 8 * n + 15], most_segments - 1);
-          if (first >= most_segments || !(need >> first & ((2u << (last - first)) - 1))) continue;
+          const u32 last = least<u32>(memory.slot[column0 + 8 * n + 15], most_segments(N) - 1);
+          if (first >= most_segments(N) || !(need >> first & ((2u << (last - first)) - 1))) continue;
           u32 steps[4];
 #pragma unroll
           for (u32 e = 0; e < 4; e++) {
             const u32 at = column + 8 * n + 8 * (e / 2) + e % 2;
             const float top = from_ordered(memory.most[row][memory.slot[at]]);
-            steps[e] = __float2uint_rn(fminf((top - sums[m][n + e / 2][2 * h + e % 2]) / step, (float)lowest));
+            steps[e] = steps_below(top - sums[m][n + e / 2][2 * h + e % 2], offset);
           }
           *(uint2*)(to + 8 * n) = make_uint2(steps[0] | steps[1] << 16, steps[2] | steps[3] << 16);
         }
