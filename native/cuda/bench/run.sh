@@ -15,4 +15,4 @@ if [ "$major" = 90 ]; then
   "$nvcc" -std=c++17 -O3 -Werror all-warnings -gencode=arch=compute_90a,code=sm_90a -cubin ../kernels/screen_product_sm90.cu -o "$CUBINS/screen_product_sm90.cubin" & pids+=($!)
 fi
 for pid in "${pids[@]}"; do wait "$pid"; done
-python3 main.py "$@"
+PYTHONUNBUFFERED=1 timeout 200 python3 main.py "$@"
