@@ -31,7 +31,7 @@ class Module:
             check(cuda.cuModuleGetFunction(ctypes.byref(found), self.module, name.encode()), name)
             self.functions[name] = found
         found = self.functions[name]
-        if shared > 48 * 1024:
+        if shared:
             # CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
             check(cuda.cuFuncSetAttribute(found, 8, shared), f"{name}: {shared} bytes of shared memory")
         return found
