@@ -1,113 +1,16 @@
 import { cpus } from "node:os";
-import { type CoarseStrategy, coarseStrategies, type Runtime } from "../src/runtime/contract.js";
-import {
-  centredGeometry,
-  centredLength,
-  coarseScratch,
-  makePhases,
-  makePixels,
-  pixelTable,
-} from "../src/runtime/tables.js";
-import { Random } from "../src/runtime/verify/harness.js";
-import { openWebGpu } from "../src/runtime/webgpu/index.js";
-import { loadShaderFile, requestNodeAdapter } from "../src/runtime/webgpu/node.js";
+import { type CoarseStrategy, coarseStrategies } from "../src/runtime/contract.js";
+import { pixelTable } from "../src/runtime/tables.js";
 import { denseBytes, groupedBytes } from "../src/runtime/weights.js";
+import { type BenchRuntime, deviceLabel, openBenchRuntime } from "./devices.js";
 import type { BenchResult, BenchRow } from "./record.js";
+import { coarseShape, type Timing, timeStrategies } from "./timing.js";
 
-/** Orientations of HEALPix order 3, translations of a 5 px range in steps of 2, pixels of a size of 62, particles of a batch. */
-export const coarseShape = { orientations: 36864, translations: 21, size: 62, particles: 64 };
 const order2 = { parents: 36864 * 45, children: 32, kept: 1000 };
 
-export interface Timing {
-  readonly seconds: number;
-  /** Share of the time in which the host prepares and submits work; the rest it waits for the device. */
-  readonly hostShare: number;
-}
-
-const middle = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
-
-/** Medians of runs that take `least` ms together, at least three, after two that measure the device's rates. */
-export async function time(
-  submit: () => Promise<void>,
-  finish: () => Promise<void>,
-  least: number,
-): Promise<Timing> {
-  for (let warm = 0; warm < 2; warm++) {
-    await submit();
-    await finish();
-  }
-  const seconds: number[] = [];
-  const shares: number[] = [];
-  for (const begun = performance.now(); seconds.length < 3 || performance.now() - begun < least; ) {
-    const start = performance.now();
-    await submit();
-    const submitted = performance.now();
-    await finish();
-    const end = performance.now();
-    seconds.push((end - start) / 1000);
-    shares.push((submitted - start) / (end - start));
-  }
-  return { seconds: middle(seconds), hostShare: middle(shares) };
-}
-
-/** The coarse pass by its strategies; `reach`: the share of the particles that each is timed with. */
-export async function timeStrategies(
-  runtime: Runtime,
-  shape: typeof coarseShape,
-  reach: Readonly<Record<CoarseStrategy, number>>,
-): Promise<Map<CoarseStrategy, Timing & { particles: number }>> {
-  const { orientations, translations, size, particles } = shape;
-  const random = new Random(1);
-  const geometry = centredGeometry(size, 2 * size, size);
-  const pixels = makePixels(runtime, size, "shells");
-  const upload = (kind: "real" | "complex", name: string, values: Float64Array) => {
-    const buffer = runtime.alloc(kind, name, kind === "complex" ? values.length / 2 : values.length);
-    runtime.upload(buffer, values);
-    return buffer;
-  };
-  const slices = runtime.alloc("complex", "slices", orientations * pixels.count);
-  await runtime.projectSlices({
-    projector: {
-      ...geometry,
-      classes: 1,
-      data: upload("complex", "projector", random.normals(2 * centredLength(geometry))),
-    },
-    first: 0,
-    matrices: upload("real", "matrices", random.rotations(orientations)),
-    rows: orientations,
-    count: orientations,
-    pixels,
-    slices_ok: slices,
-  });
-  const batch = {
-    pixels,
-    images_ik: upload("complex", "images", random.normals(2 * particles * pixels.count)),
-    ctf_ik: upload("real", "ctf", random.uniforms(particles * pixels.count, -1, 1)),
-    weights_ik: upload("real", "weights", random.uniforms(particles * pixels.count)),
-  };
-  const phases = makePhases(runtime, random.uniforms(2 * translations, -5, 5), size, 2 * size);
-  const scratch = runtime.alloc(
-    "real",
-    "scratch",
-    coarseScratch({ particles, pixels: pixels.count }, orientations, translations),
-  );
-  const diff2 = runtime.alloc("real", "diff2", particles * orientations * translations);
-  await runtime.finish();
-  const timings = new Map<CoarseStrategy, Timing & { particles: number }>();
-  for (const strategy of coarseStrategies) {
-    const count = Math.max(1, Math.floor(particles * reach[strategy]));
-    const pass = { batch: { ...batch, count }, slices_ok: slices, orientations, phases, scratch, strategy };
-    const submit = () => runtime.diff2Coarse({ ...pass, diff2_iot: diff2 });
-    const timing = await time(submit, () => runtime.finish(), 1000);
-    timings.set(strategy, { ...timing, particles: count });
-  }
-  return timings;
-}
-
-/** The coarse pass by its three strategies on WebGPU, at the shape of a global search. */
-export async function benchCoarse(): Promise<BenchResult> {
-  const adapter = await requestNodeAdapter(true);
-  const runtime = await openWebGpu(adapter, { loadShader: loadShaderFile, bytes: 2 ** 30 });
+/** The coarse pass by its three strategies, at the shape of a global search. */
+export async function benchCoarse(kind: BenchRuntime = "webgpu"): Promise<BenchResult> {
+  const runtime = await openBenchRuntime(kind, 2 ** 31);
   const { software, device } = runtime.capabilities;
   // Scaled in orientations and particles alike where the processor plays the card.
   const scale = software ? 3 / 32 : 1;
@@ -191,5 +94,5 @@ export async function benchCoarse(): Promise<BenchResult> {
       unit: "kB",
     },
   );
-  return { rows, gpu: device, label: software ? "software" : "gpu" };
+  return { rows, gpu: device, label: deviceLabel(runtime) };
 }

@@ -1,27 +1,23 @@
+import { openRuntime } from "../src/app/refine/device.js";
 import { openReference } from "../src/runtime/reference/index.js";
-import { webGpuTolerances } from "../src/runtime/tolerances.js";
+import { runtimeTolerances } from "../src/runtime/tolerances.js";
 import { type Agreement, compareCase, contractCases } from "../src/runtime/verify/index.js";
-import { openWebGpu } from "../src/runtime/webgpu/index.js";
-import { loadShaderFile, requestNodeAdapter } from "../src/runtime/webgpu/node.js";
+import { type BenchRuntime, deviceLabel } from "./devices.js";
 import type { BenchResult } from "./record.js";
 
 const seed = 20250101;
 
-/** The contract suite on WebGPU with the adapter's limits and with the default ones: the largest error of each operation. */
-export async function benchContract(): Promise<BenchResult> {
+/** The contract suite, on WebGPU with the adapter's limits and with the default ones: the largest error of each operation. */
+export async function benchContract(kind: BenchRuntime = "webgpu"): Promise<BenchResult> {
   const worst = new Map<string, Agreement & { cases: number }>();
   let failed = 0;
-  let device = { device: "", software: false };
-  for (const limits of ["adapter", "default"] as const) {
-    const gpu = await openWebGpu(await requestNodeAdapter(true), {
-      loadShader: loadShaderFile,
-      bytes: 2 ** 28,
-      limits,
-    });
+  let [device, label] = ["", ""];
+  for (const limits of kind === "webgpu" ? (["adapter", "default"] as const) : (["adapter"] as const)) {
+    const { runtime: gpu } = await openRuntime({ runtime: kind, software: true, memory: 2 ** 28, limits });
     const reference = openReference();
-    device = gpu.capabilities;
+    [device, label] = [gpu.capabilities.device, deviceLabel(gpu)];
     for (const test of contractCases(seed)) {
-      const row = await compareCase(test, reference, gpu, webGpuTolerances);
+      const row = await compareCase(test, reference, gpu, runtimeTolerances[gpu.name]);
       if (!row.ok) failed++;
       const known = worst.get(row.operation);
       const most = known === undefined || row.error > known.error ? row : known;
@@ -40,7 +36,7 @@ export async function benchContract(): Promise<BenchResult> {
         better: "lower" as const,
       })),
     ],
-    gpu: device.device,
-    label: device.software ? "software" : "gpu",
+    gpu: device,
+    label,
   };
 }

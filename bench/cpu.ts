@@ -2,8 +2,8 @@ import { availableParallelism } from "node:os";
 import { coarseStrategies, type Runtime } from "../src/runtime/contract.js";
 import { openNodeCpu } from "../src/runtime/cpu/node.js";
 import { pixelTable } from "../src/runtime/tables.js";
-import { coarseShape, time, timeStrategies } from "./coarse.js";
 import type { BenchRow } from "./record.js";
+import { coarseShape, time, timeFft, timeStrategies } from "./timing.js";
 
 /** Orientations of HEALPix order 2. */
 const shape = { ...coarseShape, orientations: 4608 };
@@ -15,19 +15,6 @@ async function onThreads<T>(threads: number, body: (runtime: Runtime) => Promise
   const result = await body(runtime);
   await runtime.close();
   return result;
-}
-
-/** Seconds of a forward and an inverse transform of a cube. */
-function timeFft(runtime: Runtime, side: number): Promise<number> {
-  const fft = runtime.makeFft([side, side, side], 1);
-  const values = runtime.alloc("real", "values", side ** 3);
-  const spectra = runtime.alloc("complex", "spectra", side * side * (Math.floor(side / 2) + 1));
-  runtime.upload(values, new Float32Array(side ** 3).fill(1));
-  const both = async () => {
-    await runtime.forwardFft(fft, values, spectra);
-    await runtime.inverseFft(fft, spectra, values);
-  };
-  return time(both, () => runtime.finish(), 500).then(({ seconds }) => seconds);
 }
 
 /** Microseconds of a command so small that nothing but starting and ending it counts; its items go to all threads. */
@@ -43,6 +30,42 @@ async function timeCommand(runtime: Runtime): Promise<number> {
     for (let n = 0; n < 1000; n++) await runtime.shiftImages(pass);
   };
   return (await time(commands, () => runtime.finish(), 500)).seconds * 1e3;
+}
+
+/** The same in Chromium, in a worker of a page that may share memory. Undefined where there is no Chromium. */
+async function inChromium(threads: number): Promise<{ gemm: number; fft: number } | undefined> {
+  const { chromiumPath, launchBrowser, servePage } = await import("../test/support/browser.js");
+  if (chromiumPath === undefined) return undefined;
+  const server = await servePage(
+    `
+    import { openBrowserCpu } from "/src/runtime/cpu/browser.ts";
+    import { timeFft, timeStrategies } from "/bench/timing.ts";
+    async function measure() {
+      const runtime = await openBrowserCpu({ threads: ${threads}, bytes: 2 ** 30 });
+      runtime.push("iteration");
+      const timings = await timeStrategies(runtime, ${JSON.stringify(shape)}, { direct: 0, tiled: 0, gemm: 1 });
+      return { gemm: timings.get("gemm").seconds, fft: await timeFft(runtime, 128) };
+    }
+    if (globalThis.window === undefined)
+      measure().then(postMessage, (error) => setTimeout(() => { throw error; }));
+    else
+      window.measure = () => new Promise((resolve, reject) => {
+        const worker = new Worker("/entry.js");
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = ({ message }) => reject(new Error(message));
+      });
+  `,
+    true,
+  );
+  const browser = await launchBrowser();
+  try {
+    const page = await browser.newPage();
+    await page.goto(server.url);
+    return (await page.evaluate("window.measure()")) as { gemm: number; fft: number };
+  } finally {
+    await browser.close();
+    server.close();
+  }
 }
 
 /** The cpu runtime: rates of the coarse pass and of transforms, and what a second thread brings. */
@@ -70,6 +93,26 @@ export async function benchCpu(): Promise<BenchRow[]> {
       goal: 1.8,
       better: "higher",
     });
+  }
+  const threads = availableParallelism();
+  const chromium = await inChromium(threads);
+  if (chromium === undefined) console.log("notice: no Chromium here, its speed is not measured");
+  else {
+    const node = await onThreads(threads, async (runtime) => {
+      const timings = await timeStrategies(runtime, shape, { direct: 0, tiled: 0, gemm: 1 });
+      return { gemm: timings.get("gemm")?.seconds ?? Number.NaN, fft: await timeFft(runtime, 128) };
+    });
+    for (const [measure, what] of [
+      ["gemm", "gemm"],
+      ["fft", "transforms of 128^3"],
+    ] as const)
+      rows.push({
+        name: `${what}: speed in Chromium, all threads, of that in Node`,
+        value: (100 * node[measure]) / chromium[measure],
+        unit: "%",
+        goal: 80,
+        better: "higher",
+      });
   }
   for (const side of [128, 135, 131])
     rows.push({

@@ -1,7 +1,9 @@
+import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { benchCoarse } from "./coarse.js";
 import { benchContract } from "./contract.js";
 import { benchCpu } from "./cpu.js";
+import { benchRuntimes } from "./devices.js";
 import { benchMemory } from "./memory.js";
 import { benchMrc } from "./mrc.js";
 import { formatTable, record, root, save } from "./record.js";
@@ -10,26 +12,38 @@ import { updateBenchmarks } from "./report.js";
 import { benchSimulate } from "./simulate.js";
 import { benchStar } from "./star.js";
 
+/** What stands after `--` goes to the programs that a benchmark compares. */
+const words = process.argv.slice(2);
+const end = words.includes("--") ? words.indexOf("--") : words.length;
 const { positionals: asked, values } = parseArgs({
+  args: words.slice(0, end),
   allowPositionals: true,
   options: {
     set: { type: "string" },
+    runtime: { type: "string" },
     iterations: { type: "string" },
     "relion-iterations": { type: "string" },
   },
 });
 const { set, iterations, "relion-iterations": relionIterations } = values;
+const runtime = benchRuntimes.find((name) => name === values.runtime);
+if (values.runtime !== undefined && runtime === undefined) {
+  console.error(`bench: unknown runtime ${values.runtime}; known: ${benchRuntimes.join(", ")}`);
+  process.exit(1);
+}
 
 const benchmarks = {
   star: benchStar,
   mrc: benchMrc,
   simulate: benchSimulate,
   memory: benchMemory,
-  contract: benchContract,
-  coarse: benchCoarse,
+  contract: () => benchContract(runtime),
+  coarse: () => benchCoarse(runtime),
   refine: () =>
     benchRefine({
       ...(set === undefined ? {} : { set }),
+      ...(runtime === undefined ? {} : { runtime }),
+      options: words.slice(end + 1),
       ...(iterations === undefined ? {} : { iterations: Number(iterations) }),
       ...(relionIterations === undefined ? {} : { relionIterations: Number(relionIterations) }),
     }),
@@ -44,7 +58,10 @@ for (const name of names) {
   }
 }
 for (const name of names) {
-  const options = name === "refine" ? process.argv.slice(2).filter((word) => word !== name) : [];
+  const options =
+    name === "refine" || runtime !== undefined
+      ? words.filter((word) => word !== name).map((word) => (word === set ? basename(word) : word))
+      : [];
   const result = await record(name, benchmarks[name as keyof typeof benchmarks], options);
   console.log(`${name} (${result.seconds.toFixed(1)} s)\n${formatTable(result)}\nrecord: ${save(result)}`);
 }

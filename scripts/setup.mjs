@@ -1,6 +1,5 @@
-// Makes a fresh clone ready: npm packages (when the lock file changed); with --vulkan, a software driver for WebGPU where there is no
-// graphics card; with --peers, that and the programs that the tests compare with (RELION, Chromium). Uses nothing but Node itself. Quick when
-// there is nothing to do.
+// Makes a fresh clone ready: npm packages (when the lock file changed); with --peers, the programs that the tests compare with (RELION,
+// Chromium) and a software driver for WebGPU where there is no graphics card. Uses nothing but Node itself. Quick when there is nothing to do.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -72,15 +71,10 @@ function installPeers(wanted, without) {
 const [major] = process.versions.node.split(".").map(Number);
 if (major < 20) fail(`Node ${process.versions.node} found, 20 or newer needed (https://nodejs.org)`);
 installPackages();
-const asked = (option) => process.argv.includes(option);
-const software = !hasGraphicsCard();
-if (asked("--peers")) installPeers(peers, "tests that compare with them are skipped");
-else if (asked("--vulkan") && software)
-  installPeers(
-    peers.filter((peer) => peer.name === "Vulkan"),
-    "WebGPU cannot run here",
-  );
-if ((asked("--peers") || asked("--vulkan")) && software && !installSoftwareVulkan())
-  console.log(
-    "setup: no graphics card and no software Vulkan driver that WebGPU accepts: what needs WebGPU is left out",
-  );
+if (process.argv.includes("--peers")) {
+  installPeers(peers, "tests that compare with them are skipped");
+  if (!hasGraphicsCard() && !installSoftwareVulkan())
+    console.log(
+      "setup: no graphics card and no software Vulkan driver that WebGPU accepts: what needs WebGPU is left out",
+    );
+}

@@ -3,7 +3,7 @@
 //#include common/groups.wgsl
 struct Params {
   first_group: u32, end_group: u32,
-  rows: u32, blocks: u32, orientations: u32, translations: u32, children: u32, capacity: u32, run_capacity: u32,
+  rows: u32, orientations: u32, translations: u32, children: u32, capacity: u32, run_capacity: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> values: array<f32>;

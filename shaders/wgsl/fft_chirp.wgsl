@@ -6,7 +6,7 @@
 //#include common/complex.wgsl
 struct Params {
   first_group: u32, end_group: u32,
-  count: u32, stage: u32, n: u32, m: u32, inner: u32, first_line: u32, lines: u32, chirp_at: u32, spectrum_at: u32, inverse: u32,
+  count: u32, stage: u32, n: u32, m: u32, inner: u32, first_line: u32, line_count: u32, chirp_at: u32, spectrum_at: u32, inverse: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> lines: array<vec2f>;
@@ -21,8 +21,8 @@ fn turned(value: vec2f) -> vec2f {
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane: u32) {
   let id = group_index(wid) * 64u + lane;
   if (id >= p.count) { return; }
-  let j = id / p.lines;
-  let line = p.first_line + id % p.lines;
+  let j = id / p.line_count;
+  let line = p.first_line + id % p.line_count;
   let at = (line / p.inner) * p.n * p.inner + j * p.inner + line % p.inner;
   if (p.stage == 0u) {
     var value = vec2f(0.0);

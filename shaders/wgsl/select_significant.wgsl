@@ -1,6 +1,6 @@
 // The smallest of the weights (0 to 1) that hold `1 - tail` of the sum, at most `cap` of them, per particle. Radix selection over the bits
-// of the weights, eight at a time from the top: a histogram with the count and the mass of each bin. Masses are 64-bit integers in units
-// of 2^-40, so the result does not depend on any order. One workgroup a particle.
+// of the weights, eight at a time from the top: a histogram with the count and the mass of each bin. Masses are 64-bit integers, 2^40 to
+// the power of two below the largest weight, so the result does not depend on any order. One workgroup a particle.
 //#include common/groups.wgsl
 struct Params {
   first_group: u32, end_group: u32,
@@ -14,6 +14,7 @@ struct Params {
 var<workgroup> bin_count: array<atomic<u32>, 256>;
 var<workgroup> bin_low: array<atomic<u32>, 256>;
 var<workgroup> bin_high: array<atomic<u32>, 256>;
+var<workgroup> top: atomic<u32>;
 var<workgroup> prefix: u32;
 var<workgroup> done: u32;
 // Mass wanted, and mass and count of what lies above the prefix.
@@ -47,8 +48,9 @@ fn mul64(a: vec2u, b: u32) -> vec2u {
   return add64(result, vec2u(other << 16u, other >> 16u));
 }
 
-fn mass_of(weight: f32) -> vec2u {
-  let scaled = round(weight * 1099511627776.0);
+// `inverse`: of the power of two below the largest weight.
+fn mass_of(weight: f32, inverse: f32) -> vec2u {
+  let scaled = round(weight * inverse * 1099511627776.0);
   let high = floor(scaled / 4294967296.0);
   return vec2u(u32(scaled - high * 4294967296.0), u32(high));
 }
@@ -72,7 +74,15 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
     done = 0u;
     above = vec2u(0u);
     above_count = 0u;
+    atomicStore(&top, 0u);
   }
+  workgroupBarrier();
+  var own_top = 0u;
+  for (var at = begin + lane; at < end; at += 256u) { own_top = max(own_top, bitcast<u32>(values[at])); }
+  atomicMax(&top, own_top);
+  workgroupBarrier();
+  let below = atomicLoad(&top) & 0x7f800000u;
+  let inverse = select(1.0, bitcast<f32>(0x7f000000u - below), below > 0u);
   for (var level = 0u; level < 4u; level += 1u) {
     let shift = 24u - 8u * level;
     atomicStore(&bin_count[lane], 0u);
@@ -84,7 +94,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
         let bits = bitcast<u32>(values[at]);
         if (bits == 0u || (level > 0u && (bits >> (shift + 8u)) != prefix)) { continue; }
         let bin = (bits >> shift) & 255u;
-        let mass = mass_of(values[at]);
+        let mass = mass_of(values[at], inverse);
         atomicAdd(&bin_count[bin], 1u);
         let before = atomicAdd(&bin_low[bin], mass.x);
         atomicAdd(&bin_high[bin], mass.y + select(0u, 1u, before + mass.x < before));
@@ -126,7 +136,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
         prefix = (prefix << 8u) | chosen;
         if (level == 3u) {
           // All entries of this bin are equal: how many of them are needed?
-          let one = mass_of(bitcast<f32>(prefix));
+          let one = mass_of(bitcast<f32>(prefix), inverse);
           let most = min(atomicLoad(&bin_count[chosen]), p.cap - above_count);
           var low = 1u;
           var high = max(most, 1u);

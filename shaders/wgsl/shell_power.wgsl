@@ -5,7 +5,7 @@
 struct Params { first_group: u32, end_group: u32, box: u32, shells: u32, once: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> spectra: array<vec2f>;
-@group(0) @binding(2) var<storage, read_write> power: array<f32>;
+@group(0) @binding(2) var<storage, read_write> powers: array<f32>;
 var<workgroup> sums: array<f32, 64>;
 
 @compute @workgroup_size(64)
@@ -35,5 +35,5 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
     workgroupBarrier();
     if (lane < half) { sums[lane] += sums[lane + half]; }
   }
-  if (lane == 0u) { power[group] = sums[0]; }
+  if (lane == 0u) { powers[group] = sums[0]; }
 }

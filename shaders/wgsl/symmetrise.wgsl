@@ -1,7 +1,7 @@
 // out(r) = in(r) + sum over operators of in(R r), trilinear, inside r^2 <= limit.
 //#include common/groups.wgsl
 //#include common/centred.wgsl
-struct Params { first_group: u32, end_group: u32, count: u32, radius: u32, limit: u32, operators: u32 }
+struct Params { first_group: u32, end_group: u32, count: u32, radius: u32, limit: u32, operator_count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> data: array<vec2f>;
 @group(0) @binding(2) var<storage, read_write> weight: array<f32>;
@@ -18,7 +18,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
   var sum = vec3f(data[id], weight[id]);
   if (length2(own) <= p.limit) {
     let r = vec3f(own);
-    for (var n = 0u; n < p.operators; n += 1u) {
+    for (var n = 0u; n < p.operator_count; n += 1u) {
       let m = 9u * n;
       var q = vec3f(
         dot(vec3f(operators[m], operators[m + 1u], operators[m + 2u]), r),

@@ -5,7 +5,7 @@ struct Params { first_group: u32, end_group: u32, children: u32, shifts: u32, tr
 @group(0) @binding(1) var<storage, read_write> values: array<f32>;
 @group(0) @binding(2) var<storage, read_write> starts: array<u32>;
 @group(0) @binding(3) var<storage, read_write> first_sample: array<u32>;
-@group(0) @binding(4) var<storage, read_write> translations: array<vec2f>;
+@group(0) @binding(4) var<storage, read_write> shifts_t: array<vec2f>;
 @group(0) @binding(5) var<storage, read_write> moments: array<vec4f>;
 var<workgroup> sums: array<vec4f, 64>;
 
@@ -16,7 +16,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
   var sum = vec4f(0.0);
   for (var at = starts[i] * p.children + lane; at < starts[i + 1u] * p.children; at += 64u) {
     let coarse = first_sample[at / p.children] / p.children;
-    let shift = translations[(coarse % p.translations) * p.shifts + at % p.shifts];
+    let shift = shifts_t[(coarse % p.translations) * p.shifts + at % p.shifts];
     sum += values[at] * vec4f(1.0, shift, dot(shift, shift));
   }
   sums[lane] = sum;

@@ -193,11 +193,13 @@ export async function expectBatch(
     );
   const significant = (await runtime.download(count_i)) as Uint32Array;
   const samples: CompressedSamples = { ...compressed, groups };
-  const coarseSums = listedSums ?? (await runtime.download(statistics.sum_i));
+  const coarseSums = options.singlePass
+    ? (listedSums ?? (await runtime.download(statistics.sum_i)))
+    : undefined;
   clock?.lap("coarse");
 
   await fineWeights();
-  if (options.singlePass) {
+  if (coarseSums !== undefined) {
     // What was left out counts in the sum, and what was kept stays.
     runtime.upload(statistics.sum_i, coarseSums);
     runtime.upload(threshold_i, new Float64Array(particles));
@@ -205,7 +207,7 @@ export async function expectBatch(
   const bestFine = await runtime.download(statistics.best_i);
   const logMax = await runtime.download(statistics.logMax_i);
   const sums = await runtime.download(statistics.sum_i);
-  const first = await runtime.download(compressed.firstSample_g);
+  const first = await runtime.download(compressed.firstSample_g, 0, groups);
   clock?.lap("fine");
   const terms_cik = runtime.alloc("complex", "noise terms", classes * particles * batch.sums.pixels.count);
   const sums_cis3 = perParticle("shell terms", "real", 3 * classes * batch.sums.pixels.shells);
@@ -495,7 +497,7 @@ export async function expectBatch(
   }
 
   async function runOrientations(): Promise<Uint32Array> {
-    const runGroup = await runtime.download(runs.runGroup_r);
+    const runGroup = await runtime.download(runs.runGroup_r, 0, runCount + 1);
     return Uint32Array.from({ length: runCount }, (_, run) =>
       Math.floor(first[runGroup[run]] / children / translations),
     );

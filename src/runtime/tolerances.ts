@@ -112,3 +112,14 @@ export const cpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
   shellProducts: float64,
   griddingKernel: rounding,
 };
+
+/** The same on CUDA in single precision. Its mathematical functions are accurate to a few units in the last place. */
+export const cudaTolerances: Readonly<Record<OperationName, Tolerance>> = webGpuTolerances;
+
+/** By the name of the runtime. */
+export const runtimeTolerances = {
+  reference: webGpuTolerances,
+  webgpu: webGpuTolerances,
+  cpu: cpuTolerances,
+  cuda: cudaTolerances,
+} as const;

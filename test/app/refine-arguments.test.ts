@@ -58,9 +58,9 @@ describe("a new run", () => {
     expect(parsed.preread).toBe(true);
     expect(parsed.notices.map((line) => line.split(" ")[0])).toEqual([
       "--pool",
-      "--gpu",
       "--dont_combine_weights_via_disc",
       "--preread_images",
+      "--gpu",
     ]);
   });
 
@@ -231,9 +231,7 @@ describe("errors", () => {
     ["--o other", "--o is given twice"],
     ["--sym C0", /^symmetry C0 is not known/],
     ["--memory lots", /^--memory lots: is not an amount of memory/],
-    ["--runtime cuda", "--runtime cuda: is not in this version yet; auto, webgpu, cpu, reference are"],
-    ["--runtime cuda", "--runtime cuda: is not in this version yet; auto, webgpu, cpu, reference are"],
-    ["--runtime opencl", "--runtime opencl: must be one of auto, webgpu, cpu, reference"],
+    ["--runtime opencl", "--runtime opencl: must be one of auto, cuda, webgpu, cpu, reference"],
     ["--gsd tile", "--gsd tile: must be one of direct, tiled, gemm"],
     ["--precision double --runtime webgpu", /WGSL has no float64/],
     ["--precision single --runtime reference", /double precision alone/],

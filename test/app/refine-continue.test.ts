@@ -37,6 +37,9 @@ describe("a continued run is byte for byte the run that was not interrupted", ()
   test("reference", () => continues("reference", [2], ...runtimeOptions.reference, "--perturb", "0.5"));
 });
 
+test("a continued run on the processor is byte for byte the run that was not interrupted", () =>
+  continues("cpu", [1, 2], ...runtimeOptions.cpu, "--perturb", "0.5"));
+
 describeWebGpu("a continued run on WebGPU is byte for byte the run that was not interrupted", () => {
   test("with batches of 16", () => continues("webgpu", [1], ...runtimeOptions.webgpu, "--batch", "16"));
 

@@ -6,6 +6,7 @@ import { openMrc } from "../../src/formats/mrc/index.js";
 import { openFile } from "../../src/formats/node.js";
 import { parseStar } from "../../src/formats/star/index.js";
 import { cliPath } from "../support/cli.js";
+import { describeOn, fastRuntimes } from "../support/runtimes.js";
 import {
   eventsOf,
   filesOf,
@@ -15,7 +16,6 @@ import {
   shortRun,
   tinyFolder,
 } from "../support/tiny-job.js";
-import { describeWebGpu } from "../support/webgpu.js";
 
 const folder = tinyFolder();
 
@@ -106,12 +106,13 @@ describe("--skip_maximize", () => {
   });
 });
 
-describeWebGpu("cryotile refine on WebGPU", () => {
-  test("does what the reference does", async () => {
-    await runs("webgpu");
-    expect(pmax("webgpu/run_it002_model.star")).toBeCloseTo(pmax("reference/run_it002_model.star"), 2);
+for (const kind of fastRuntimes)
+  describeOn(kind)(`cryotile refine on ${kind}`, () => {
+    test("does what the reference does", async () => {
+      await runs(kind);
+      expect(pmax(`${kind}/run_it002_model.star`)).toBeCloseTo(pmax("reference/run_it002_model.star"), 2);
+    });
   });
-});
 
 describe("RELION's pipeline", () => {
   test("a failure leaves its marker, in place of that of an earlier start", () => {

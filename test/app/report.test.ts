@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { decode } from "fast-png";
 import { afterAll, expect, test } from "vitest";
 import { writeReport } from "../../src/app/report/index.js";
-import { describeChromium, launchBrowser } from "../support/chromium.js";
+import { launchBrowser } from "../support/browser.js";
+import { describeChromium } from "../support/chromium.js";
 import { runCli } from "../support/cli.js";
 import {
   box,

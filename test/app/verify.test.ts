@@ -7,7 +7,7 @@ import type { Runtime } from "../../src/runtime/contract.js";
 import { openReference } from "../../src/runtime/reference/index.js";
 import { webGpuTolerances } from "../../src/runtime/tolerances.js";
 import type { Agreement } from "../../src/runtime/verify/index.js";
-import { runCli } from "../support/cli.js";
+import { runCli, runCliWith } from "../support/cli.js";
 import { tinyFile } from "../support/golden.js";
 import { describeWebGpu } from "../support/webgpu.js";
 
@@ -33,7 +33,7 @@ describeWebGpu("cryotile verify and inspect", () => {
   });
 
   test("a software adapter is not chosen in silence", () => {
-    const { status, stderr, stdout } = runCli(tmpdir(), "verify");
+    const { status, stderr, stdout } = runCli(tmpdir(), "verify", "--runtime", "webgpu");
     // On a machine with a graphics card it runs there.
     if (status === 0) expect(stdout).not.toMatch(/llvmpipe|SwiftShader/i);
     else {
@@ -82,13 +82,40 @@ describeWebGpu("cryotile verify and inspect", () => {
       runtimes: { runtime: string; available: boolean; limits?: Record<string, number> }[];
     };
     expect(machine.cores).toBeGreaterThan(0);
-    expect(runtimes.map(({ runtime }) => runtime)).toEqual(expect.arrayContaining(["reference", "webgpu"]));
+    expect(runtimes.map(({ runtime }) => runtime)).toEqual(
+      expect.arrayContaining(["reference", "cpu", "webgpu"]),
+    );
+    expect(runtimes.find(({ runtime }) => runtime === "cpu")).toMatchObject({ available: true });
     const webgpu = runtimes.find(({ runtime }) => runtime === "webgpu");
     expect(webgpu?.limits?.maxStorageBufferBindingSize).toBeGreaterThanOrEqual(2 ** 27);
 
     const missing = runCli(tmpdir(), "inspect");
     expect(missing.status).toBe(0);
     expect(missing.stdout).toContain("maxComputeWorkgroupStorageSize");
+  });
+});
+
+describe("cryotile verify without a graphics card", () => {
+  const withoutDriver = { VK_DRIVER_FILES: join(tmpdir(), "no-such-driver.json"), VK_ICD_FILENAMES: "" };
+
+  test.runIf(process.platform === "linux")("takes the processor, says why, and agrees", () => {
+    const { status, stdout } = runCliWith(withoutDriver, tmpdir(), "verify");
+    expect(stdout).toMatch(/^cpu on WebAssembly SIMD, .* \(no graphics card: no WebGPU adapter: /);
+    expect(stdout).toMatch(/diff2Coarse\s+│ cpu\s+│/);
+    expect(stdout).toMatch(/(\d+) of \1 cases agree/);
+    expect(status).toBe(0);
+  });
+
+  test("--runtime cpu is taken at its word, and an unknown one is refused", () => {
+    const { status, stdout } = runCli(tmpdir(), "verify", "--runtime", "cpu", "--json");
+    const { runtime, rows } = JSON.parse(stdout) as { runtime: string; rows: Agreement[] };
+    expect(runtime).toBe("cpu");
+    expect(new Set(rows.map(({ operation }) => operation)).size).toBe(
+      Object.keys(webGpuTolerances).length - 1,
+    );
+    expect(status).toBe(0);
+    const { stderr } = runCli(tmpdir(), "verify", "--runtime", "gpu");
+    expect(stderr).toContain("--runtime: one of auto, cuda, webgpu, cpu is expected");
   });
 });
 

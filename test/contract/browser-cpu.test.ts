@@ -1,9 +1,7 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
 import type { Agreement } from "../../src/runtime/verify/index.js";
-import { bundle } from "../support/bundle.js";
-import { describeChromium, launchBrowser } from "../support/chromium.js";
+import { launchBrowser, servePage } from "../support/browser.js";
+import { describeChromium } from "../support/chromium.js";
 
 const seed = Number(process.env.CRYOTILE_SEED ?? Date.now() % 2 ** 31);
 
@@ -35,11 +33,6 @@ const entry = `
   }
 `;
 
-const isolation = {
-  "cross-origin-opener-policy": "same-origin",
-  "cross-origin-embedder-policy": "require-corp",
-};
-
 describeChromium("cpu in a browser", () => {
   test.each([
     { where: "an isolated page", isolated: true, call: "verify", threads: "3 threads" },
@@ -48,18 +41,11 @@ describeChromium("cpu in a browser", () => {
   ])(
     "agrees with the reference in $where",
     async ({ isolated, call, threads }) => {
-      const script = await bundle(entry);
-      const server = createServer((request, response) => {
-        const [type, body] =
-          request.url === "/entry.js"
-            ? ["text/javascript", script]
-            : ["text/html", "<script src=/entry.js></script>"];
-        response.writeHead(200, { "content-type": type, ...(isolated ? isolation : {}) }).end(body);
-      }).listen(0, "127.0.0.1");
+      const server = await servePage(entry, isolated);
       const browser = await launchBrowser();
       try {
         const page = await browser.newPage();
-        await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+        await page.goto(server.url);
         const found = (await page.evaluate(`window.${call}(${seed})`)) as {
           device: string;
           rows: Agreement[];

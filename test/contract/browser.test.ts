@@ -2,8 +2,9 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
 import type { Agreement } from "../../src/runtime/verify/index.js";
+import { launchBrowser } from "../support/browser.js";
 import { bundle } from "../support/bundle.js";
-import { describeChromium, launchBrowser } from "../support/chromium.js";
+import { describeChromium } from "../support/chromium.js";
 
 const seed = Number(process.env.CRYOTILE_SEED ?? Date.now() % 2 ** 31);
 

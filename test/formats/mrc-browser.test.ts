@@ -1,8 +1,9 @@
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { bzippedSeed, seeds } from "../fuzz/mrc.js";
+import { launchBrowser } from "../support/browser.js";
 import { bundle } from "../support/bundle.js";
-import { describeChromium, launchBrowser } from "../support/chromium.js";
+import { describeChromium } from "../support/chromium.js";
 
 const entry = `
   import { blobSource, createMrc, memorySink, openMrc } from "/src/formats/index.ts";

@@ -16,8 +16,9 @@ import { pointGroup } from "../../src/geometry/symmetry.js";
 import { modelDensity } from "../../src/simulator/density.js";
 import { parseAtoms } from "../../src/simulator/molecule.js";
 import { describeRelion, runTool } from "../support/relion.js";
+import { describeOn, fastRuntimes } from "../support/runtimes.js";
 import { describeShared } from "../support/shared.js";
-import { describeWebGpu } from "../support/webgpu.js";
+import { runtimeOptions } from "../support/tiny-job.js";
 
 const cli = resolve(import.meta.dirname, "../../dist/src/app/cli.js");
 const box = 64;
@@ -82,9 +83,14 @@ async function convertStacks(set: string, file: StarFile): Promise<void> {
   }
 }
 
-async function refine(star: string, iterations: number, name: string): Promise<string> {
+async function refine(
+  star: string,
+  iterations: number,
+  name: string,
+  runtime: readonly string[],
+): Promise<string> {
   await mkdir(at(name), { recursive: true });
-  const args = [cli, "refine", "--i", star, "--o", `${name}/run`, "--software", ...options(iterations)];
+  const args = [cli, "refine", "--i", star, "--o", `${name}/run`, ...runtime, ...options(iterations)];
   const { stderr } = await promisify(execFile)(process.execPath, args, { cwd: folder, maxBuffer: 2 ** 26 });
   return stderr;
 }
@@ -104,58 +110,68 @@ describeShared("beta-galactosidase, 671 particles of EMPIAR-10204 from a start a
     };
   };
 
-  describeWebGpu("refine", () => {
-    beforeAll(async () => {
-      await writeModel(set, join(shared, "data/lewis841214+PCA_recon/data/5a1a.pdb"));
-      expect(await refine(particles, 4, "ours")).not.toContain("warning:");
-    }, 600_000);
+  const line = ({ map, poses }: Awaited<ReturnType<typeof score>>) =>
+    `mean FSC ${map.mean.toFixed(4)}, 0.5 at ${map.half.toFixed(2)} A, poses ${poses.median.toFixed(2)} deg`;
+  beforeAll(() => writeModel(set, join(shared, "data/lewis841214+PCA_recon/data/5a1a.pdb")));
 
-    it("float16 stacks give the map of PDB 5a1a and the poses of the published refinement", async () => {
-      const { map, poses } = await score("ours", 4);
-      // The start holds nothing beyond 40 A, so agreement at 25 A comes from the particles.
-      expect(map.half).toBeLessThan(25);
-      // Steps are of 15 degrees. A wrong hand or axis would leave poses at random: a median of 79 degrees in D2.
-      expect(poses.median).toBeLessThan(15);
-    });
+  for (const kind of fastRuntimes)
+    describeOn(kind)(kind, () => {
+      beforeAll(async () => {
+        expect(await refine(particles, 4, kind, runtimeOptions[kind])).not.toContain("warning:");
+      }, 600_000);
 
-    describeRelion("beside relion_refine", () => {
-      it("map and poses are no worse", { timeout: 600_000 }, async () => {
-        await convertStacks(set, await readStarFile(particles));
-        copyFileSync(particles, at("float32/particles.star"));
-        copyFileSync(at("ref.mrc"), at("float32/ref.mrc"));
-        await mkdir(at("float32/relion"));
-        const args = ["--i", "particles.star", "--o", "relion/run", "--j", "2", ...options(4)];
-        await runTool("relion_refine", args, { cwd: at("float32") });
-        const [ours, relion] = [await score("ours", 4), await score("float32/relion", 4)];
-        const line = ({ map, poses }: typeof ours) =>
-          `mean FSC ${map.mean.toFixed(4)}, 0.5 at ${map.half.toFixed(2)} A, poses ${poses.median.toFixed(2)} deg`;
-        console.log(`cryotile: ${line(ours)}; relion_refine: ${line(relion)}`);
-        // Particles, start and perturbations are the same: the runs differ by rounding, which moves these figures by 0.0005 and 0.2 %,
-        // and by the prior of translations.
-        expect(ours.map.mean).toBeGreaterThan(relion.map.mean - 0.002);
-        expect(ours.map.half).toBeLessThan(1.01 * relion.map.half);
-        expect(ours.poses.median).toBeLessThan(1.01 * relion.poses.median);
-        expect(ours.poses.within10).toBeGreaterThan(relion.poses.within10 - 0.01);
+      it("float16 stacks give the map of PDB 5a1a and the poses of the published refinement", async () => {
+        const { map, poses } = await score(kind, 4);
+        // The start holds nothing beyond 40 A, so agreement at 25 A comes from the particles.
+        expect(map.half).toBeLessThan(25);
+        // Steps are of 15 degrees. A wrong hand or axis would leave poses at random: a median of 79 degrees in D2.
+        expect(poses.median).toBeLessThan(15);
       });
     });
 
-    it("wrong CTF fits are told and give a visibly worse map", { timeout: 600_000 }, async () => {
-      const good = await readStarFile(particles);
-      const names = new Set(good.get("particles").strings("rlnImageName"));
-      const wrong = await readStarFile(join(set, "particles_original_wrong_ctf.star"));
-      // The same particles; the file also lists those of stacks that are not there.
-      expect(stacksOf(wrong).some((path) => !existsSync(join(set, path)))).toBe(true);
-      const table = wrong.get("particles");
-      const rows = table.strings("rlnImageName").flatMap((name, row) => (names.has(name) ? [row] : []));
-      expect(rows.length).toBe(names.size);
-      symlinkSync(join(set, "Extract"), at("Extract"));
-      const sink = await createFile(at("wrong.star"));
-      await writeStar({ blocks: [wrong.get("optics"), table.selectRows(rows)] }, sink);
-      await sink.commit();
-      expect(await refine("wrong.star", 2, "wrong")).toContain("warning: implausible defocus");
-      const [right, worse] = [await score("ours", 2), await score("wrong", 2)];
-      expect(worse.map.low).toBeGreaterThan(right.map.low + 5);
-      expect(worse.map.mean).toBeLessThan(right.map.mean - 0.05);
-    });
+  describeRelion("beside relion_refine", () => {
+    beforeAll(async () => {
+      await convertStacks(set, await readStarFile(particles));
+      copyFileSync(particles, at("float32/particles.star"));
+      copyFileSync(at("ref.mrc"), at("float32/ref.mrc"));
+      await mkdir(at("float32/relion"));
+      const args = ["--i", "particles.star", "--o", "relion/run", "--j", "2", ...options(4)];
+      await runTool("relion_refine", args, { cwd: at("float32") });
+    }, 600_000);
+
+    for (const kind of fastRuntimes)
+      describeOn(kind)(kind, () => {
+        it("map and poses are no worse", async () => {
+          const [ours, relion] = [await score(kind, 4), await score("float32/relion", 4)];
+          console.log(`cryotile on ${kind}: ${line(ours)}; relion_refine: ${line(relion)}`);
+          // Particles, start and perturbations are the same: the runs differ by rounding, which moves these figures by 0.0005 and 0.2 %,
+          // and by the prior of translations.
+          expect(ours.map.mean).toBeGreaterThan(relion.map.mean - 0.002);
+          expect(ours.map.half).toBeLessThan(1.01 * relion.map.half);
+          expect(ours.poses.median).toBeLessThan(1.01 * relion.poses.median);
+          expect(ours.poses.within10).toBeGreaterThan(relion.poses.within10 - 0.01);
+        });
+      });
+  });
+
+  it("wrong CTF fits are told and give a visibly worse map", { timeout: 600_000 }, async () => {
+    const good = await readStarFile(particles);
+    const names = new Set(good.get("particles").strings("rlnImageName"));
+    const wrong = await readStarFile(join(set, "particles_original_wrong_ctf.star"));
+    // The same particles; the file also lists those of stacks that are not there.
+    expect(stacksOf(wrong).some((path) => !existsSync(join(set, path)))).toBe(true);
+    const table = wrong.get("particles");
+    const rows = table.strings("rlnImageName").flatMap((name, row) => (names.has(name) ? [row] : []));
+    expect(rows.length).toBe(names.size);
+    symlinkSync(join(set, "Extract"), at("Extract"));
+    const sink = await createFile(at("wrong.star"));
+    await writeStar({ blocks: [wrong.get("optics"), table.selectRows(rows)] }, sink);
+    await sink.commit();
+    expect(await refine("wrong.star", 2, "wrong", runtimeOptions.cpu)).toContain(
+      "warning: implausible defocus",
+    );
+    const [right, worse] = [await score("cpu", 2), await score("wrong", 2)];
+    expect(worse.map.low).toBeGreaterThan(right.map.low + 5);
+    expect(worse.map.mean).toBeLessThan(right.map.mean - 0.05);
   });
 });

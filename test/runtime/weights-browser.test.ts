@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { weightsSeeds } from "../fuzz/weights.js";
+import { launchBrowser } from "../support/browser.js";
 import { bundle } from "../support/bundle.js";
-import { describeChromium, launchBrowser } from "../support/chromium.js";
+import { describeChromium } from "../support/chromium.js";
 
 const entry = `
   import { blobSource, memorySink } from "/src/formats/index.ts";

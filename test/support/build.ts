@@ -1,12 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
 
-/** Builds the package once before all suites, so that those that run the command line run what is in the tree. */
+/**
+ * Builds the package once before all suites, so that those that run the command line run what is in the tree; and the CUDA addon with its
+ * emulated driver where there is a C++ compiler.
+ */
 export default function build(): void {
   const root = resolve(import.meta.dirname, "../..");
-  execFileSync(
-    process.execPath,
-    [resolve(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"],
-    { cwd: root, stdio: ["ignore", "inherit", "inherit"] },
-  );
+  const run = (...args: string[]) =>
+    execFileSync(process.execPath, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  run(resolve(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json");
+  if (process.platform === "linux") run("scripts/build-cuda.mjs", "--emulator", "--no-kernels", "--optional");
 }

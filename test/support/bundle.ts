@@ -1,10 +1,16 @@
-import { resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { build } from "vite";
+
+/** Top folder of the package, seen from the sources and from what is built of them. */
+const root = ["../..", "../../.."]
+  .map((up) => resolve(import.meta.dirname, up))
+  .find((folder) => existsSync(join(folder, "package.json")));
 
 /** A module (its source text, with imports such as "/src/formats/index.ts") as one script for a page. */
 export async function bundle(entry: string): Promise<string> {
   const result = await build({
-    root: resolve(import.meta.dirname, "../.."),
+    ...(root === undefined ? {} : { root }),
     configFile: false,
     logLevel: "error",
     plugins: [

@@ -4,9 +4,14 @@ import { resolve } from "node:path";
 export const cliPath = resolve(import.meta.dirname, "../../dist/src/app/cli.js");
 
 /** Run the built command line in `cwd` to its end. */
-export function runCli(
+export const runCli = (cwd: string, ...args: string[]) => runCliWith({}, cwd, ...args);
+
+/** The same with environment variables of its own. */
+export function runCliWith(
+  variables: Readonly<Record<string, string>>,
   cwd: string,
   ...args: string[]
 ): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [cliPath, ...args], { cwd, encoding: "utf8" });
+  const env = { ...process.env, ...variables };
+  return spawnSync(process.execPath, [cliPath, ...args], { cwd, env, encoding: "utf8" });
 }

@@ -30,6 +30,7 @@ export const shortRun = [
 export const runtimeOptions = {
   reference: ["--runtime", "reference"],
   webgpu: ["--runtime", "webgpu", "--software"],
+  cpu: ["--runtime", "cpu", "--j", "2"],
 } as const;
 
 /** A folder with the tiny set, removed after the suite. */

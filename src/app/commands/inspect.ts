@@ -1,10 +1,13 @@
 import { cpus, freemem, totalmem } from "node:os";
 import { Command } from "commander";
+import type { Runtime } from "../../runtime/contract.js";
+import { openNodeCpu } from "../../runtime/cpu/node.js";
+import { formatVersion, probeCuda } from "../../runtime/cuda/node.js";
 import { describeAdapter } from "../../runtime/webgpu/index.js";
 import { nodeGpu } from "../../runtime/webgpu/node.js";
 
 interface RuntimeReport {
-  readonly runtime: "reference" | "webgpu";
+  readonly runtime: Runtime["name"];
   readonly available: boolean;
   readonly device?: string;
   /** Why it is not available. */
@@ -28,9 +31,7 @@ function reportAdapter(adapter: GPUAdapter): RuntimeReport {
   const limits = Object.fromEntries(shownLimits.map((name) => [name, adapter.limits[name]]));
   const notes: string[] = [];
   if (software)
-    notes.push(
-      "runs on the processor: hundreds of times slower than a graphics card; used only with --software",
-    );
+    notes.push("runs on the processor: slower than --runtime cpu there; used only with --software");
   const box = 2 * Math.floor(Math.cbrt(limits.maxStorageBufferBindingSize / 4) / 4);
   notes.push(`one buffer holds a padded map of a box of up to ${box} pixels (padding 2)`);
   if (!adapter.features.has("timestamp-query")) notes.push("no timestamps: phases are timed on the host");
@@ -60,6 +61,40 @@ async function reportWebGpu(): Promise<RuntimeReport[]> {
   const reason =
     "no adapter: no Vulkan, Metal or Direct3D 12 driver was found; install the driver of the graphics card (on Linux also libvulkan1)";
   return [{ runtime: "webgpu", available: false, reason, notes: [] }];
+}
+
+async function reportCpu(): Promise<RuntimeReport> {
+  try {
+    const runtime = await openNodeCpu({ bytes: 2 ** 20 });
+    await runtime.close();
+    const notes = [
+      "taken of itself where there is no graphics card; --j sets its threads, --memory at most 4 GB",
+    ];
+    return { runtime: "cpu", available: true, device: runtime.capabilities.device, notes };
+  } catch (error) {
+    return { runtime: "cpu", available: false, reason: (error as Error).message, notes: [] };
+  }
+}
+
+async function reportCuda(): Promise<RuntimeReport[]> {
+  try {
+    const { version, devices } = await probeCuda();
+    return devices.map(
+      ({ ordinal, name, uuid, bus, display, totalBytes, freeBytes, capability, multiprocessors }) => ({
+        runtime: "cuda",
+        available: true,
+        device: name,
+        limits: { totalBytes, freeBytes, multiprocessors },
+        notes: [
+          `--gpu ${ordinal}, or ${uuid}; at ${bus}`,
+          `compute capability ${(capability / 10).toFixed(1)}, driver for CUDA ${formatVersion(version)}`,
+          ...(display ? ["a display hangs on it: taken on request alone"] : []),
+        ],
+      }),
+    );
+  } catch (error) {
+    return [{ runtime: "cuda", available: false, reason: (error as Error).message, notes: [] }];
+  }
 }
 
 function format(report: RuntimeReport): string {
@@ -92,6 +127,8 @@ export function inspectCommand(): Command {
           device: "float64 in JavaScript",
           notes: ["defines the results; made for checking small data, not for speed"],
         },
+        await reportCpu(),
+        ...(await reportCuda()),
         ...(await reportWebGpu()),
       ];
       if (json) {

@@ -4,11 +4,9 @@ import * as v from "valibot";
 import { UserError } from "../../errors.js";
 import type { Runtime } from "../../runtime/contract.js";
 import { openReference } from "../../runtime/reference/index.js";
-import { webGpuTolerances } from "../../runtime/tolerances.js";
+import { runtimeTolerances } from "../../runtime/tolerances.js";
 import { type Agreement, compareCase, contractCases } from "../../runtime/verify/index.js";
-import { openWebGpu } from "../../runtime/webgpu/index.js";
-import { loadShaderFile, requestNodeAdapter } from "../../runtime/webgpu/node.js";
-import { defaultMemory } from "../refine/device.js";
+import { defaultMemory, openRuntime } from "../refine/device.js";
 import { type JobAgreement, verifyJob } from "../verify-job.js";
 
 /** Particles of `--job` where --particles says nothing. */
@@ -21,7 +19,10 @@ const positive = (name: string) =>
     v.transform(Number),
   );
 
+const runtimes = ["auto", "cuda", "webgpu", "cpu"] as const;
+
 const optionsSchema = v.object({
+  runtime: v.optional(v.picklist(runtimes, `--runtime: one of ${runtimes.join(", ")} is expected`), "auto"),
   job: v.optional(v.boolean(), false),
   particles: v.optional(positive("--particles")),
   seed: v.optional(
@@ -88,24 +89,28 @@ function formatJob(rows: readonly JobAgreement[]): string {
 
 /** A whole iteration instead of single operations. */
 async function runJob(
-  gpu: Runtime,
+  runtime: Runtime,
   words: readonly string[],
   { json, seed, particles }: { json: boolean; seed: number; particles: number },
 ): Promise<void> {
   const report = (line: string) => {
     if (!json) console.log(line);
   };
-  const rows = await verifyJob(gpu, { words, seed, particles, report });
+  const rows = await verifyJob(runtime, { words, seed, particles, report });
   const agree = rows.filter(({ ok }) => ok).length;
-  if (json) console.log(JSON.stringify({ device: gpu.capabilities.device, seed, rows }, null, 2));
+  if (json)
+    console.log(
+      JSON.stringify({ runtime: runtime.name, device: runtime.capabilities.device, seed, rows }, null, 2),
+    );
   else console.log(`${formatJob(rows)}\n${agree} of ${rows.length} iterations agree with the reference`);
   if (agree < rows.length) process.exitCode = 1;
 }
 
-/** `cryotile verify`: every operation of the WebGPU runtime against the float64 reference, on random inputs. Exit code 1 where one fails. */
+/** `cryotile verify`: every operation of a runtime against the float64 reference, on random inputs. Exit code 1 where one fails. */
 export function verifyCommand(): Command {
   return new Command("verify")
-    .description("compare every operation of this machine's WebGPU runtime with the float64 reference")
+    .description("compare every operation of this machine's runtime with the float64 reference")
+    .option("--runtime <name>", `which runtime: ${runtimes.join(", ")} (default: auto, as refine chooses)`)
     .option(
       "--job",
       "compare a whole iteration instead, with every strategy; options of `cryotile refine` (--i, --ref, ...) choose the job, without --i a set is simulated",
@@ -116,45 +121,48 @@ export function verifyCommand(): Command {
     )
     .option("--json", "print rows of operation, variant, runtime, error, tolerance, ok")
     .option("--seed <n>", "seed of the random inputs (default: a new one each time)")
-    .option("--software", "allow an adapter that runs on the processor")
+    .option("--software", "allow a WebGPU adapter that runs on the processor")
     .option("--default-limits", "use no more than every WebGPU device has (128 MiB bindings)")
     .allowUnknownOption()
     .allowExcessArguments()
     .action(async (raw: unknown, command: Command) => {
       const parsed = v.safeParse(optionsSchema, raw);
       if (!parsed.success) throw new UserError(parsed.issues[0].message);
-      const { job, json, software, defaultLimits, seed = Date.now() % 2 ** 31 } = parsed.output;
+      const { job, json, runtime, software, defaultLimits, seed = Date.now() % 2 ** 31 } = parsed.output;
       const { particles = jobParticles } = parsed.output;
       if (!job && command.args.length > 0)
         throw new UserError(
           `verify: ${command.args[0]} is not an option of it; with --job those of refine are`,
         );
-      const adapter = await requestNodeAdapter(software);
-      const reference = openReference();
-      const gpu: Runtime = await openWebGpu(adapter, {
-        loadShader: loadShaderFile,
-        bytes: job ? defaultMemory : 2 ** 28,
+      const { runtime: opened, reason } = await openRuntime({
+        runtime,
+        software,
+        memory: job ? defaultMemory : 2 ** 28,
         limits: defaultLimits ? "default" : "adapter",
       });
+      if (!json) console.log(`${opened.name} on ${opened.capabilities.device} (${reason}), seed ${seed}`);
       if (job) {
         try {
-          if (!json) console.log(`${gpu.capabilities.device}, seed ${seed}`);
-          await runJob(gpu, command.args, { json, seed, particles });
+          await runJob(opened, command.args, { json, seed, particles });
         } finally {
-          await gpu.close();
+          await opened.close();
         }
         return;
       }
       const rows: Agreement[] = [];
       try {
-        if (!json) console.log(`${gpu.capabilities.device}, seed ${seed}`);
+        const tolerances = runtimeTolerances[opened.name];
+        const reference = openReference();
         for (const test of contractCases(seed))
-          rows.push(await compareCase(test, reference, gpu, webGpuTolerances));
+          rows.push(await compareCase(test, reference, opened, tolerances));
       } finally {
-        await gpu.close();
+        await opened.close();
       }
       const failed = rows.filter((row) => !row.ok);
-      if (json) console.log(JSON.stringify({ device: gpu.capabilities.device, seed, rows }, null, 2));
+      if (json)
+        console.log(
+          JSON.stringify({ runtime: opened.name, device: opened.capabilities.device, seed, rows }, null, 2),
+        );
       else {
         console.log(formatTable(rows));
         for (const row of failed)

@@ -41,10 +41,15 @@ export interface RefineArguments {
   readonly precision: OptionValues["precision"];
   /** Bytes. */
   readonly memory?: number;
+  /** Bytes of the card to leave to others. */
+  readonly freeMemory: number;
+  /** Number or uuid of the card. */
+  readonly gpu?: string;
   readonly hostMemory?: number;
   /** Most particles at a time. */
   readonly batch?: number;
   readonly trace?: string;
+  readonly profile?: string;
   readonly verb: number;
   readonly preread: boolean;
   readonly scratch?: string;
@@ -117,6 +122,26 @@ function chooseRuntime({ runtime, precision }: OptionValues): OptionValues["runt
   return precision === "double" ? "reference" : runtime;
 }
 
+/** Cards of RELION's list: ranks apart by ":", threads by ",". */
+const deviceList = (gpu: OptionValues["gpu"]) =>
+  typeof gpu === "string" ? [...new Set(gpu.split(/[:,]/).filter((name) => name !== ""))] : [];
+
+/** One process works on one card: the first. */
+function firstDevice(gpu: OptionValues["gpu"]): Pick<RefineArguments, "gpu"> {
+  const [first] = deviceList(gpu);
+  return first === undefined ? {} : { gpu: first };
+}
+
+function deviceNotices(values: OptionValues, given: ReadonlySet<OptionName>): string[] {
+  const runtime = chooseRuntime(values);
+  if (runtime !== "auto" && runtime !== "cuda")
+    return (["gpu", "free_gpu_memory"] as const)
+      .filter((name) => given.has(name))
+      .map((name) => `--${name} has no effect: it is for --runtime cuda`);
+  const devices = deviceList(values.gpu);
+  return devices.length > 1 ? [`--gpu ${values.gpu}: one process works on one card: ${devices[0]}`] : [];
+}
+
 function withFields(values: OptionValues): OptionFields {
   const entries = refineOptions.flatMap(({ field, name }) =>
     field === undefined || values[name] === undefined ? [] : [[field, values[name]] as const],
@@ -174,16 +199,20 @@ export function parseRefineArguments(
     software: values.software,
     precision: values.precision,
     ...(values.memory !== undefined && { memory: values.memory }),
+    freeMemory: 1e6 * values.free_gpu_memory,
+    ...firstDevice(values.gpu),
     ...(values["host-memory"] !== undefined && { hostMemory: values["host-memory"] }),
     ...(values.batch !== undefined && { batch: values.batch }),
     ...(values.trace !== undefined && { trace: values.trace }),
+    ...(values.profile !== undefined && { profile: values.profile }),
     verb: values.verb,
     preread: values.preread_images,
     ...(values.scratch_dir !== undefined && { scratch: values.scratch_dir }),
     given: new Set([...given].flatMap((name) => [name, ...(impliedBy[name] ?? [])])),
     notices: refineOptions
       .filter(({ idle, name }) => idle !== undefined && given.has(name))
-      .map(({ idle, name }) => `--${name} has no effect: ${idle}`),
+      .map(({ idle, name }) => `--${name} has no effect: ${idle}`)
+      .concat(deviceNotices(values, given)),
   };
 }
 

@@ -38,7 +38,6 @@ export type RefineOption = OptionBase &
         readonly kind: "choice";
         readonly default: string;
         readonly choices: readonly string[];
-        readonly planned?: readonly string[];
       }
   );
 
@@ -657,17 +656,16 @@ export const optionGroups = [
         name: "runtime",
         kind: "choice",
         default: "auto",
-        choices: ["auto", "webgpu", "cpu", "reference"],
-        planned: ["cuda"],
+        choices: ["auto", "cuda", "webgpu", "cpu", "reference"],
         continued: true,
-        help: "what computes: a graphics card through webgpu, the processor (cpu), or the slow float64 definition (reference); auto: the first of these that is there",
+        help: "what computes: a graphics card through cuda or webgpu, the processor (cpu), or the slow float64 definition (reference); auto: the first of these that is there",
       },
       {
         name: "software",
         kind: "flag",
         default: false,
         continued: true,
-        help: "let WebGPU take an adapter that runs on the processor",
+        help: "let a processor play the graphics card of cuda or webgpu",
       },
       {
         name: "precision",
@@ -675,7 +673,7 @@ export const optionGroups = [
         default: "auto",
         choices: ["auto", "single", "double"],
         continued: true,
-        help: "single: WebGPU; double: reference",
+        help: "single: cuda, webgpu, cpu; double: cuda, reference",
       },
       {
         name: "gsd",
@@ -691,6 +689,23 @@ export const optionGroups = [
         kind: "bytes",
         continued: true,
         help: "most memory to take on the device, such as 8GB or 12GiB (default: what it allows)",
+      },
+      {
+        name: "gpu",
+        kind: "devices",
+        default: false,
+        value: "devices",
+        continued: true,
+        help: "graphics card of --runtime cuda: its number, or its uuid as nvidia-smi -L prints it (default: the largest without a display)",
+      },
+      {
+        name: "free_gpu_memory",
+        kind: "integer",
+        default: 0,
+        min: 0,
+        value: "MB",
+        continued: true,
+        help: "memory of the card to leave to others, where --memory says nothing (cuda)",
       },
       {
         name: "host-memory",
@@ -713,6 +728,14 @@ export const optionGroups = [
         value: "json",
         continued: true,
         help: "write the requests of device memory, for cryotile memory replay",
+      },
+      {
+        name: "profile",
+        kind: "file",
+        default: "",
+        value: "json",
+        continued: true,
+        help: "write the time of each kernel (cuda), which itself takes some",
       },
       {
         name: "verb",
@@ -754,25 +777,6 @@ export const optionGroups = [
         continued: true,
         help: "particles for a task",
         idle: "batches are sized by the memory, --batch limits them",
-      },
-      {
-        name: "gpu",
-        kind: "devices",
-        default: false,
-        value: "devices",
-        continued: true,
-        help: "graphics cards by number",
-        idle: "--runtime chooses what computes",
-      },
-      {
-        name: "free_gpu_memory",
-        kind: "integer",
-        default: 0,
-        min: 0,
-        value: "MB",
-        continued: true,
-        help: "device memory to leave to others",
-        idle: "--memory limits what is taken",
       },
       {
         name: "cpu",

@@ -63,10 +63,6 @@ function parseValue(text: string, option: RefineOption): Value {
     case "bytes":
       return parseBytes(text, `--${option.name}`);
     case "choice":
-      if (option.planned?.includes(text))
-        throw new UserError(
-          `--${option.name} ${text}: is not in this version yet; ${option.choices.join(", ")} are`,
-        );
       if (!option.choices.includes(text))
         throw new UserError(`--${option.name} ${text}: must be one of ${option.choices.join(", ")}`);
       return text;

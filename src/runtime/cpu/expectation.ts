@@ -243,7 +243,9 @@ export const expectationOperations: Operations<CpuDevice, ExpectationOperation> 
     const { merged_m2: merged, members_v2: members } = pass;
     cpu.run("view_rows", pass.mergedCount, 10, { merged, members, rows: scratch });
     const room = Math.floor(phasesRoom / (2 * pass.phases.count) / 8) * 8;
-    const width = Math.max(8, Math.min(blocks.sum, room));
+    // As many items as keep all threads busy to the end.
+    const items = Math.ceil(count / Math.max(8, Math.min(blocks.sum, room)) / cpu.threads) * cpu.threads;
+    const width = Math.max(8, Math.ceil(count / items / 8) * 8);
     cpu.run("weighted_sums", Math.ceil(count / width), viewCount * width * 20, {
       ...fineParams(pass),
       made: childSlices?.slices_ok,

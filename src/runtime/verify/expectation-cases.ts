@@ -474,8 +474,6 @@ function significanceCases(random: Random, shape: Shape): Case[] {
     const kind = Math.floor(at / count) % (sharpness.length + 2);
     if (kind === sharpness.length) return 0;
     if (kind === sharpness.length + 1) return Math.fround(2 ** -Math.floor(4 * random.uniform()));
-    // The best sample of a particle has weight 1.
-    if (at % count === 0) return 1;
     return Math.fround(Math.exp(-sharpness[kind] * random.uniform() ** 0.3 * 2));
   });
   const sums = Float64Array.from({ length: particles }, (_, i) =>

@@ -1,21 +1,12 @@
 import { Arena, type ArenaBlock, alignUp, type TraceEvent } from "../arena.js";
 import type { BufferKind, Capabilities, DeviceBuffer } from "../contract.js";
 import { DeviceLostError, DeviceMemoryError, UnsupportedError } from "../errors.js";
+import type { KernelDevice, Launch } from "../gpu/device.js";
 import { DispatchGovernor, groupsAcross } from "./governor.js";
 import { type KernelSource, loadKernel, type ShaderLoader } from "./shader.js";
 
 /** Bytes of an element: float32, and 64-bit fixed point in accumulators. */
 export const webGpuBytes = { real: 4, complex: 8, index: 4, accumulator: 24 } as const;
-
-/** A kernel launch. Workgroups are numbered along one axis; a launch may be split between any two of them. */
-export interface Launch {
-  readonly groups: number;
-  /** Relative cost of a workgroup, such as the length of its inner loop; only its ratio between launches matters. */
-  readonly cost: number;
-  readonly params: Readonly<Record<string, number>>;
-  readonly buffers: Readonly<Record<string, DeviceBuffer | undefined>>;
-  readonly constants?: Readonly<Record<string, number>>;
-}
 
 interface Kernel extends KernelSource {
   readonly pipeline: GPUComputePipeline;
@@ -35,7 +26,8 @@ export function slabSizes(bytes: number, maxBufferSize: number): number[] {
 }
 
 /** One WebGPU device with its arena, kernels and queue of launches. */
-export class GpuDevice {
+export class GpuDevice implements KernelDevice {
+  readonly elementBytes = webGpuBytes;
   readonly arena: Arena;
   private readonly slabs: GPUBuffer[] = [];
   private readonly kernels = new Map<string, Promise<Kernel>>();
@@ -116,20 +108,21 @@ export class GpuDevice {
     return { kind, name, length, block: this.arena.alloc(name, bytes) };
   }
 
-  /** Run a kernel over `groups` workgroups, in parts that stay inside the time budget. */
+  /** Runs a kernel in parts of whole workgroups that stay inside the time budget. */
   async run(name: string, launch: Launch): Promise<void> {
     this.check();
-    const kernel = await this.kernel(name, launch.constants);
+    const kernel = await this.kernel(name);
     const bindings = this.bind(kernel, launch.buffers);
-    for (let first = 0; first < launch.groups; ) {
-      const key = `${name}${launch.constants === undefined ? "" : JSON.stringify(launch.constants)}`;
-      const part = this.governor.next(key, launch.groups - first, launch.cost);
+    const { over } = launch;
+    const groups = "groups" in over ? over.groups : Math.ceil(over.items / kernel.workgroupSize);
+    for (let first = 0; first < groups; ) {
+      const part = this.governor.next(name, groups - first, launch.cost);
       if (part.measured) await this.idle();
       const begun = performance.now();
       this.record(kernel, bindings, launch.params, first, first + part.groups);
       if (part.measured) {
         await this.idle();
-        this.governor.learn(key, part.groups * launch.cost, performance.now() - begun);
+        this.governor.learn(name, part.groups * launch.cost, performance.now() - begun);
       } else if (part.full) this.flush();
       first += part.groups;
     }
@@ -187,6 +180,12 @@ export class GpuDevice {
     this.commands().clearBuffer(this.slab(buffer.block), buffer.block.offset, alignUp(buffer.block.bytes, 4));
   }
 
+  /** By a kernel: a slab cannot be copied to itself. */
+  copy(source: DeviceBuffer, to: DeviceBuffer, bytes: number): Promise<void> {
+    const count = bytes / 4;
+    return this.run("copy", { over: { items: count }, cost: 1, params: { count }, buffers: { source, to } });
+  }
+
   async finish(): Promise<void> {
     this.check();
     await this.idle();
@@ -204,17 +203,16 @@ export class GpuDevice {
     return this.slabs[block.slab];
   }
 
-  private kernel(name: string, constants?: Readonly<Record<string, number>>): Promise<Kernel> {
-    const key = name + JSON.stringify(constants ?? {});
-    let kernel = this.kernels.get(key);
+  private kernel(name: string): Promise<Kernel> {
+    let kernel = this.kernels.get(name);
     if (kernel === undefined) {
-      kernel = this.build(name, constants);
-      this.kernels.set(key, kernel);
+      kernel = this.build(name);
+      this.kernels.set(name, kernel);
     }
     return kernel;
   }
 
-  private async build(name: string, constants?: Readonly<Record<string, number>>): Promise<Kernel> {
+  private async build(name: string): Promise<Kernel> {
     const source = await loadKernel(name, this.load);
     const visibility = GPUShaderStage.COMPUTE;
     const layout = this.device.createBindGroupLayout({
@@ -235,7 +233,7 @@ export class GpuDevice {
     const pipeline = await this.device.createComputePipelineAsync({
       label: name,
       layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module, entryPoint: "main", ...(constants === undefined ? {} : { constants }) },
+      compute: { module, entryPoint: "main" },
     });
     return { ...source, pipeline, layout };
   }

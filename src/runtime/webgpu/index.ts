@@ -1,15 +1,10 @@
 import type { TraceEvent } from "../arena.js";
 import type { Capabilities, Runtime, RuntimeLayout } from "../contract.js";
 import { UnsupportedError } from "../errors.js";
+import { fftBuffers, kernelOperations, makeFft } from "../gpu/index.js";
 import { bindOperations } from "../operations.js";
 import { GpuDevice, slabSizes, webGpuBytes } from "./device.js";
-import { expectationOperations } from "./expectation.js";
-import { copyWords, fftBuffers, makeGpuFft } from "./fft.js";
-import { imageOperations } from "./images.js";
-import { maximisationOperations } from "./maximisation.js";
-import { projectionOperations } from "./projection.js";
 import type { ShaderLoader } from "./shader.js";
-import { weightOperations } from "./weights.js";
 
 export type { ShaderLoader } from "./shader.js";
 
@@ -25,14 +20,6 @@ export interface WebGpuOptions {
 
 /** Sizes on WebGPU: float32, 256-byte bindings. */
 export const webGpuLayout: RuntimeLayout = { elementBytes: webGpuBytes, alignment: 256, fftBuffers };
-
-const operations = {
-  ...imageOperations,
-  ...projectionOperations,
-  ...expectationOperations,
-  ...weightOperations,
-  ...maximisationOperations,
-};
 
 /** What an adapter is called, and whether it runs on the processor. */
 export function describeAdapter(adapter: GPUAdapter): { device: string; software: boolean } {
@@ -84,7 +71,7 @@ export async function openWebGpu(adapter: GPUAdapter, options: WebGpuOptions): P
   };
   const gpu = await GpuDevice.open(device, capabilities, loadShader, onEvent);
   return {
-    ...bindOperations(gpu, operations, () => gpu.check()),
+    ...bindOperations(gpu, kernelOperations, () => gpu.check()),
     name: "webgpu",
     capabilities,
     layout: webGpuLayout,
@@ -96,8 +83,8 @@ export async function openWebGpu(adapter: GPUAdapter, options: WebGpuOptions): P
     upload: (buffer, values, at = 0) => gpu.upload(buffer, values, at),
     download: (buffer, at = 0, length = buffer.block.bytes / 4 - at) => gpu.download(buffer, at, length),
     clear: async (buffer) => gpu.clear(buffer),
-    copy: (from, to) => copyWords(gpu, from, to, from.block.bytes / 4),
-    makeFft: (shape, batch) => makeGpuFft(gpu, shape, batch),
+    copy: (from, to) => gpu.copy(from, to, from.block.bytes),
+    makeFft: (shape, batch) => makeFft(gpu, shape, batch),
     finish: () => gpu.finish(),
     close: () => gpu.close(),
   };

@@ -4,6 +4,8 @@
 #ifdef CRYOTILE_EMULATED
 #include "emulated.h"
 #define KERNEL(name, threads) void name
+#elif defined(CRYOTILE_DOUBLE)
+#define KERNEL(name, threads) extern "C" __global__ void __launch_bounds__(threads) name##_double
 #else
 #define KERNEL(name, threads) extern "C" __global__ void __launch_bounds__(threads) name
 #endif

@@ -1,12 +1,12 @@
 import type { ImageOperation, Operations } from "../operations.js";
 import { maskPart } from "../tables.js";
-import type { GpuDevice } from "./device.js";
+import type { KernelDevice } from "./device.js";
 import { forwardFft, inverseFft } from "./fft.js";
 import { threads } from "./launch.js";
 
 const volume = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1);
 
-export const imageOperations: Operations<GpuDevice, ImageOperation> = {
+export const imageOperations: Operations<KernelDevice, ImageOperation> = {
   forwardFft,
   inverseFft,
 
@@ -32,7 +32,7 @@ export const imageOperations: Operations<GpuDevice, ImageOperation> = {
     };
     if (noise === undefined)
       await gpu.run("mask_background", {
-        groups: count * parts,
+        over: { groups: count * parts },
         cost: Math.min(size, maskPart) / 64,
         params: { ...geometry, part: maskPart },
         buffers: { values, partials: scratch },
@@ -49,10 +49,10 @@ export const imageOperations: Operations<GpuDevice, ImageOperation> = {
   shellPower: (gpu, { spectra, box, count, friedel, power_is }) => {
     const shells = Math.floor(box / 2) + 1;
     return gpu.run("shell_power", {
-      groups: count * shells,
+      over: { groups: count * shells },
       cost: Math.ceil(box / 64) * 8,
       params: { box, shells, once: Number(friedel === "once") },
-      buffers: { spectra, power: power_is },
+      buffers: { spectra, powers: power_is },
     });
   },
 

@@ -1,9 +1,9 @@
 import type { BufferDeclaration, DeviceBuffer, Fft } from "../contract.js";
 import { type AxisPlan, columnsOf, type Planned, planFft, product } from "../fft-plan.js";
-import type { GpuDevice } from "./device.js";
+import type { KernelDevice } from "./device.js";
 import { threads } from "./launch.js";
 
-interface GpuFft extends Fft {
+interface PlannedFft extends Fft {
   readonly planned: Planned;
   readonly tables: DeviceBuffer;
   readonly scratch: readonly [DeviceBuffer, DeviceBuffer];
@@ -35,7 +35,7 @@ function buffersOf({ tableLength, scratchLength, workLength }: Planned): BufferD
   ];
 }
 
-export function makeGpuFft(gpu: GpuDevice, shape: readonly number[], batch: number): Fft {
+export function makeFft(gpu: KernelDevice, shape: readonly number[], batch: number): Fft {
   const planned = planOf(shape, batch);
   const buffers = buffersOf(planned).map(({ kind, name, length }) => gpu.alloc(kind, name, length));
   let at = 0;
@@ -43,7 +43,7 @@ export function makeGpuFft(gpu: GpuDevice, shape: readonly number[], batch: numb
     gpu.upload(buffers[0], table, at);
     at += table.length;
   }
-  const fft: GpuFft = {
+  const fft: PlannedFft = {
     shape,
     batch,
     buffers,
@@ -55,10 +55,13 @@ export function makeGpuFft(gpu: GpuDevice, shape: readonly number[], batch: numb
   return fft;
 }
 
+const copyComplex = (gpu: KernelDevice, source: DeviceBuffer, to: DeviceBuffer, count: number) =>
+  gpu.copy(source, to, count * gpu.elementBytes.complex);
+
 /** Passes over `from`, alternating between the scratch arrays; returns where the result is. `from` is left as it is. */
 async function passes(
-  gpu: GpuDevice,
-  fft: GpuFft,
+  gpu: KernelDevice,
+  fft: PlannedFft,
   axis: AxisPlan,
   from: DeviceBuffer,
   scratch: readonly [DeviceBuffer, DeviceBuffer],
@@ -98,8 +101,8 @@ async function passes(
 
 /** Transform lines of [outer][n][inner] of `data` (n x inner x outer = total), in place. */
 async function transformAxis(
-  gpu: GpuDevice,
-  fft: GpuFft,
+  gpu: KernelDevice,
+  fft: PlannedFft,
   data: DeviceBuffer,
   n: number,
   inner: number,
@@ -109,12 +112,12 @@ async function transformAxis(
   const axis = fft.planned.axes.get(n) as AxisPlan;
   if (axis.chirp !== undefined) return chirpAxis(gpu, fft, axis, data, inner, total, inverse);
   const result = await passes(gpu, fft, axis, data, fft.scratch, total, inner, inverse);
-  if (result !== data) await copyWords(gpu, result, data, 2 * total);
+  if (result !== data) await copyComplex(gpu, result, data, total);
 }
 
 async function chirpAxis(
-  gpu: GpuDevice,
-  fft: GpuFft,
+  gpu: KernelDevice,
+  fft: PlannedFft,
   { n, chirp }: AxisPlan,
   data: DeviceBuffer,
   inner: number,
@@ -131,7 +134,7 @@ async function chirpAxis(
       m,
       inner,
       first_line: first,
-      lines,
+      line_count: lines,
       chirp_at: chirpAt,
       spectrum_at: spectrumAt,
       inverse: Number(inverse),
@@ -152,23 +155,9 @@ async function chirpAxis(
   }
 }
 
-export function copyWords(
-  gpu: GpuDevice,
-  source: DeviceBuffer,
-  to: DeviceBuffer,
-  words: number,
-): Promise<void> {
-  return gpu.run("copy", {
-    groups: Math.ceil(words / 256),
-    cost: 1,
-    params: { count: words },
-    buffers: { source, to },
-  });
-}
-
 /** Sizes of a plan's rows, and the plan of the complex rows that stand for them. */
 function rowsOf(plan: Fft) {
-  const fft = plan as GpuFft;
+  const fft = plan as PlannedFft;
   const { shape, batch } = fft;
   const n = shape[shape.length - 1];
   const length = rowLength(n);
@@ -177,7 +166,7 @@ function rowsOf(plan: Fft) {
 }
 
 export async function forwardFft(
-  gpu: GpuDevice,
+  gpu: KernelDevice,
   plan: Fft,
   values: DeviceBuffer,
   spectra: DeviceBuffer,
@@ -193,7 +182,7 @@ export async function forwardFft(
   else {
     if (complexRows === values) {
       [complexRows] = fft.scratch;
-      await copyWords(gpu, values, complexRows, 2 * rows * length);
+      await copyComplex(gpu, values, complexRows, rows * length);
     }
     await chirpAxis(gpu, fft, axis, complexRows, 1, rows * length, false);
   }
@@ -208,7 +197,7 @@ export async function forwardFft(
 }
 
 export async function inverseFft(
-  gpu: GpuDevice,
+  gpu: KernelDevice,
   plan: Fft,
   spectra: DeviceBuffer,
   values: DeviceBuffer,
@@ -228,12 +217,12 @@ export async function inverseFft(
     complexRows = await passes(gpu, fft, axis, first, fft.scratch, rows * length, 1, true);
   else await chirpAxis(gpu, fft, axis, first, 1, rows * length, true);
   if (n % 2 === 1) await threads(gpu, "fft_real_out", rows * n, {}, { rows: complexRows, values });
-  else await copyWords(gpu, complexRows, values, 2 * rows * length);
+  else await copyComplex(gpu, complexRows, values, rows * length);
 }
 
 async function outerAxes(
-  gpu: GpuDevice,
-  fft: GpuFft,
+  gpu: KernelDevice,
+  fft: PlannedFft,
   spectra: DeviceBuffer,
   columns: number,
   total: number,

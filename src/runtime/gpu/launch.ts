@@ -1,22 +1,21 @@
 import type { BufferKind, DeviceBuffer } from "../contract.js";
-import { type GpuDevice, type Launch, webGpuBytes } from "./device.js";
+import type { KernelDevice, Launch } from "./device.js";
 
-const lanes = 64;
-
-/** Launch a kernel with one invocation an element (workgroups of 64). `cost` is that of an element. */
+/** Launch a kernel with one invocation an element. `cost` is that of an element. */
 export function threads(
-  gpu: GpuDevice,
+  gpu: KernelDevice,
   kernel: string,
   count: number,
   params: Launch["params"],
   buffers: Launch["buffers"],
   cost = 1,
 ): Promise<void> {
-  return gpu.run(kernel, { groups: Math.ceil(count / lanes), cost, params: { count, ...params }, buffers });
+  return gpu.run(kernel, { over: { items: count }, cost, params: { count, ...params }, buffers });
 }
 
 /** Consecutive parts of a scratch buffer; lengths are in numbers and multiples of 64. */
 export function split(
+  { elementBytes }: KernelDevice,
   scratch: DeviceBuffer,
   parts: readonly { kind: BufferKind; length: number }[],
 ): DeviceBuffer[] {
@@ -25,9 +24,14 @@ export function split(
   if (scratch.kind !== "real" || scratch.length < total)
     throw new RangeError(`${scratch.name} holds ${scratch.length} numbers and ${total} are needed`);
   return parts.map(({ kind, length }) => {
-    const bytes = 4 * length;
-    const block = { ...scratch.block, offset: scratch.block.offset + 4 * at, bytes };
+    const bytes = elementBytes.real * length;
+    const offset = scratch.block.offset + elementBytes.real * at;
     at += length;
-    return { kind, name: scratch.name, length: bytes / webGpuBytes[kind], block };
+    return {
+      kind,
+      name: scratch.name,
+      length: bytes / elementBytes[kind],
+      block: { ...scratch.block, offset, bytes },
+    };
   });
 }

@@ -1,7 +1,7 @@
 import type { CoarsePass, DeviceBuffer, FinePass, ParticleBatch, Phases } from "../contract.js";
 import type { ExpectationOperation, Operations } from "../operations.js";
 import { coarseParts, sumsParts } from "../tables.js";
-import type { GpuDevice } from "./device.js";
+import type { KernelDevice } from "./device.js";
 import { split, threads } from "./launch.js";
 import { projectSlices, sliceParams } from "./projection.js";
 
@@ -20,13 +20,13 @@ interface CoarseOperands {
 }
 
 async function coarseOperands(
-  gpu: GpuDevice,
+  gpu: KernelDevice,
   { batch, phases, orientations, scratch }: CoarsePass,
   mode: keyof typeof operandModes,
 ): Promise<CoarseOperands> {
   const { pixels } = batch;
   const lengths = coarseParts({ particles: batch.count, pixels: pixels.count }, orientations, phases.count);
-  const [shifted, energy, energies, constants] = split(scratch, [
+  const [shifted, energy, energies, constants] = split(gpu, scratch, [
     { kind: "complex", length: lengths[0] },
     { kind: "real", length: lengths[1] },
     { kind: "real", length: lengths[2] },
@@ -56,13 +56,13 @@ async function coarseOperands(
 }
 
 function imageConstants(
-  gpu: GpuDevice,
+  gpu: KernelDevice,
   batch: ParticleBatch,
   constants: DeviceBuffer,
   plain: boolean,
 ): Promise<void> {
   return gpu.run("image_constants", {
-    groups: batch.count,
+    over: { groups: batch.count },
     cost: batch.pixels.count / 64,
     params: { pixels: batch.pixels.count, plain: Number(plain) },
     buffers: { images: batch.images_ik, weights: plain ? undefined : batch.weights_ik, constants },
@@ -70,7 +70,7 @@ function imageConstants(
 }
 
 async function products(
-  gpu: GpuDevice,
+  gpu: KernelDevice,
   { batch, slices_ok, orientations, phases }: CoarsePass,
   { shifted, energy, energies, constants }: CoarseOperands,
   correlation: boolean,
@@ -79,7 +79,7 @@ async function products(
   const pixels = batch.pixels.count;
   const energyTiles = Math.ceil(orientations / tileSides.energy);
   await gpu.run("coarse_energy", {
-    groups: energyTiles * Math.ceil(batch.count / tileSides.energy),
+    over: { groups: energyTiles * Math.ceil(batch.count / tileSides.energy) },
     cost: pixels,
     params: { particles: batch.count, orientations, pixels, tiles_o: energyTiles },
     buffers: { slices: slices_ok, energy, energies },
@@ -88,7 +88,7 @@ async function products(
   // Neighbouring workgroups share their slices: those come from memory once, the images from the cache.
   const tiles = Math.ceil(columns / tileSides.gemm);
   await gpu.run("diff2_gemm", {
-    groups: tiles * Math.ceil(orientations / tileSides.gemm),
+    over: { groups: tiles * Math.ceil(orientations / tileSides.gemm) },
     cost: pixels,
     params: {
       columns,
@@ -108,25 +108,25 @@ async function products(
   });
 }
 
-async function tiled(gpu: GpuDevice, pass: CoarsePass, result: DeviceBuffer): Promise<void> {
+async function tiled(gpu: KernelDevice, pass: CoarsePass, result: DeviceBuffer): Promise<void> {
   const { batch, slices_ok, orientations, phases } = pass;
   const { shifted, energy, constants } = await coarseOperands(gpu, pass, "tiles");
   await imageConstants(gpu, batch, constants, false);
   const columns = batch.count * phases.count;
   const tiles = Math.ceil(columns / tileSides.tiled);
   await gpu.run("diff2_tiled", {
-    groups: tiles * Math.ceil(orientations / tileSides.tiled),
+    over: { groups: tiles * Math.ceil(orientations / tileSides.tiled) },
     cost: batch.pixels.count,
     params: { columns, orientations, pixels: batch.pixels.count, translations: phases.count, tiles_j: tiles },
     buffers: { slices: slices_ok, shifted, energy, constants, diff2: result },
   });
 }
 
-async function direct(gpu: GpuDevice, pass: CoarsePass, result: DeviceBuffer): Promise<void> {
+async function direct(gpu: KernelDevice, pass: CoarsePass, result: DeviceBuffer): Promise<void> {
   const { batch, slices_ok, orientations, phases } = pass;
   for (let particle = 0; particle < batch.count; particle++)
     await gpu.run("diff2_direct", {
-      groups: orientations,
+      over: { groups: orientations },
       cost: phases.count * Math.ceil(batch.pixels.count / 64),
       params: {
         particle,
@@ -149,7 +149,7 @@ async function direct(gpu: GpuDevice, pass: CoarsePass, result: DeviceBuffer): P
 
 const fineShape = ({ batch }: FinePass) => ({ particles: batch.count, pixels: batch.pixels.count });
 
-export const expectationOperations: Operations<GpuDevice, ExpectationOperation> = {
+export const expectationOperations: Operations<KernelDevice, ExpectationOperation> = {
   imageConstants: (gpu, { batch, constant_i }) => imageConstants(gpu, batch, constant_i, false),
 
   async diff2Coarse(gpu, pass) {
@@ -183,7 +183,7 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
     const parts = pass.childSlices ?? [undefined];
     for (const part of parts)
       await gpu.run("diff2_fine", {
-        groups: samples.groups,
+        over: { groups: samples.groups },
         cost:
           (Math.ceil(rotations / 4) * Math.ceil(shifts / 4) * Math.ceil(pixels.count / 64) * 8) /
           parts.length,
@@ -214,7 +214,7 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
 
   shellTerms: (gpu, { batch, classes, terms_cik, sums_cis3 }) =>
     gpu.run("shell_terms", {
-      groups: classes * batch.count * batch.pixels.shells,
+      over: { groups: classes * batch.count * batch.pixels.shells },
       cost: Math.ceil(batch.pixels.count / batch.pixels.shells / 64),
       params: { pixels: batch.pixels.count, shells: batch.pixels.shells, particles: batch.count },
       buffers: {
@@ -240,7 +240,7 @@ export const expectationOperations: Operations<GpuDevice, ExpectationOperation> 
     const { pixels } = batch;
     if (viewCount === 0) return;
     const lengths = sumsParts(fineShape(pass), pass.childSlices === undefined ? viewCount : 0, viewCount);
-    const [both, energies, sums, made] = split(pass.scratch, [
+    const [both, energies, sums, made] = split(gpu, pass.scratch, [
       { kind: "real", length: lengths[0] },
       { kind: "real", length: lengths[1] },
       { kind: "real", length: lengths[2] },

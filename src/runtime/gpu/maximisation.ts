@@ -1,7 +1,7 @@
 import type { CentredGeometry, DeviceBuffer } from "../contract.js";
 import type { MaximisationOperation, Operations } from "../operations.js";
 import { centredLength, centredPlanes, edgeSlack, sphereLimit } from "../tables.js";
-import type { GpuDevice } from "./device.js";
+import type { KernelDevice } from "./device.js";
 import { threads } from "./launch.js";
 
 const sphere = (geometry: CentredGeometry) => ({
@@ -11,21 +11,21 @@ const sphere = (geometry: CentredGeometry) => ({
 });
 
 function reduceShells(
-  gpu: GpuDevice,
+  gpu: KernelDevice,
   partials: DeviceBuffer,
   sums: DeviceBuffer,
   planes: number,
   shells: number,
 ): Promise<void> {
   return gpu.run("shell_reduce", {
-    groups: Math.ceil(shells / 64),
+    over: { items: shells },
     cost: planes,
     params: { shells, planes },
     buffers: { partials, sums },
   });
 }
 
-export const maximisationOperations: Operations<GpuDevice, MaximisationOperation> = {
+export const maximisationOperations: Operations<KernelDevice, MaximisationOperation> = {
   backproject: (
     gpu,
     {
@@ -80,7 +80,7 @@ export const maximisationOperations: Operations<GpuDevice, MaximisationOperation
       gpu,
       "symmetrise",
       centredLength(geometry),
-      { radius: geometry.radius, limit: sphereLimit(geometry), operators: count },
+      { radius: geometry.radius, limit: sphereLimit(geometry), operator_count: count },
       { data, weight, operators, out_data: outData, out_weight: outWeight },
       1 + count,
     ),
@@ -88,7 +88,7 @@ export const maximisationOperations: Operations<GpuDevice, MaximisationOperation
   async shellStatistics(gpu, { weight, geometry, shells, rounding, threshold_s, sums_s4, scratch }) {
     const planes = centredPlanes(geometry);
     await gpu.run("shell_statistics", {
-      groups: planes,
+      over: { groups: planes },
       cost: planes * Math.ceil(shells / 64) * 4,
       params: { ...sphere(geometry), shells, cut: Number(rounding === "floor") },
       buffers: { weight, threshold: threshold_s, partials: scratch },
@@ -101,7 +101,7 @@ export const maximisationOperations: Operations<GpuDevice, MaximisationOperation
     const n = fft ? layout.shape[layout.shape.length - 1] : 0;
     const planes = fft ? (layout.shape.length === 3 ? n : 1) : centredPlanes(layout);
     await gpu.run("shell_products", {
-      groups: planes,
+      over: { groups: planes },
       cost: Math.max(n, planes) * Math.ceil(shells / 64) * 4,
       params: {
         n,

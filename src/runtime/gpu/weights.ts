@@ -1,7 +1,7 @@
 import type { DeviceBuffer, Samples } from "../contract.js";
 import type { Operations, WeightOperation } from "../operations.js";
 import { scanBlock } from "../tables.js";
-import type { GpuDevice } from "./device.js";
+import type { KernelDevice } from "./device.js";
 import { threads } from "./launch.js";
 
 /** How a kernel finds the values of a particle. */
@@ -22,11 +22,11 @@ function segments(samples: Samples): {
   };
 }
 
-export const weightOperations: Operations<GpuDevice, WeightOperation> = {
+export const weightOperations: Operations<KernelDevice, WeightOperation> = {
   weightsFromDiff2(gpu, { samples, priors, scale, logMax_i, sum_i, best_i }) {
     const { params, starts, cost } = segments(samples);
     return gpu.run("weights", {
-      groups: samples.particles,
+      over: { groups: samples.particles },
       cost: cost * 4,
       params: {
         ...params,
@@ -51,7 +51,7 @@ export const weightOperations: Operations<GpuDevice, WeightOperation> = {
   selectSignificant(gpu, { samples, fraction, cap, threshold_i, count_i }) {
     const { params, starts, cost } = segments(samples);
     return gpu.run("select_significant", {
-      groups: samples.particles,
+      over: { groups: samples.particles },
       cost: cost * 8,
       params: { ...params, cap: Math.min(cap, 0xffffffff), tail: 1 - fraction },
       buffers: { values: samples.values, starts, threshold: threshold_i, count_i },
@@ -63,26 +63,24 @@ export const weightOperations: Operations<GpuDevice, WeightOperation> = {
     const rows = samples.particles * orientations;
     const blocks = Math.ceil(rows / scanBlock);
     const inputs = { values, threshold: threshold_i, counts: scratch };
-    const groups = Math.ceil(rows / 64);
     await gpu.run("compact_count", {
-      groups,
+      over: { items: rows },
       cost: translations,
       params: { rows, orientations, translations },
       buffers: inputs,
     });
     for (const stage of [0, 1])
       await gpu.run("compact_scan", {
-        groups: stage === 0 ? blocks : 1,
+        over: { groups: stage === 0 ? blocks : 1 },
         cost: stage === 0 ? 32 : blocks,
         params: { rows, blocks, stage },
         buffers: { counts: scratch },
       });
     await gpu.run("compact_write", {
-      groups,
+      over: { items: rows },
       cost: translations,
       params: {
         rows,
-        blocks,
         orientations,
         translations,
         children: compressed.children,
@@ -110,14 +108,14 @@ export const weightOperations: Operations<GpuDevice, WeightOperation> = {
 
   translationMoments: (gpu, { samples, shifts, translations_t2, moments_i4 }) =>
     gpu.run("translation_moments", {
-      groups: samples.particles,
+      over: { groups: samples.particles },
       cost: Math.ceil((samples.groups * samples.children) / samples.particles / 64),
       params: { children: samples.children, shifts, translations: samples.translations },
       buffers: {
         values: samples.values,
         starts: samples.start_i,
         first_sample: samples.firstSample_g,
-        translations: translations_t2,
+        shifts_t: translations_t2,
         moments: moments_i4,
       },
     }),

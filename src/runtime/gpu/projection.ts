@@ -1,7 +1,7 @@
 import type { CentredArray, DeviceBuffer, PixelSet } from "../contract.js";
 import type { Operations, ProjectionOperation } from "../operations.js";
 import { centredLength, sphereLimit } from "../tables.js";
-import type { GpuDevice } from "./device.js";
+import type { KernelDevice } from "./device.js";
 import { threads } from "./launch.js";
 
 /** Parameters of kernels that interpolate slices. */
@@ -14,7 +14,7 @@ export const sliceParams = (projector: CentredArray, size: number, rows: number)
 });
 
 export function projectSlices(
-  gpu: GpuDevice,
+  gpu: KernelDevice,
   projector: CentredArray,
   first: number,
   matrices: DeviceBuffer,
@@ -39,7 +39,7 @@ export function projectSlices(
   );
 }
 
-export const projectionOperations: Operations<GpuDevice, ProjectionOperation> = {
+export const projectionOperations: Operations<KernelDevice, ProjectionOperation> = {
   padMap: (gpu, { map, box, padded, paddedBox, correct }) =>
     threads(
       gpu,

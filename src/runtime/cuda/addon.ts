@@ -1,0 +1,57 @@
+/** A card as the driver tells of it. */
+export interface CudaDeviceInfo {
+  /** Its number in the driver's order. */
+  readonly ordinal: number;
+  readonly name: string;
+  /** GPU-xxxxxxxx-xxxx-..., as nvidia-smi prints it. */
+  readonly uuid: string;
+  /** PCI bus address. */
+  readonly bus: string;
+  readonly totalBytes: number;
+  /** Compute capability times ten: 80, 90, ... */
+  readonly capability: number;
+  readonly multiprocessors: number;
+  /** Shared memory that a block may ask for. */
+  readonly sharedBytes: number;
+  /** A display hangs on it: long kernels are cut short. */
+  readonly display: boolean;
+}
+
+/** native/cuda/addon. Failures are `Error`s with `code` (CUDA_ERROR_..., or ERR_NO_DRIVER) and `call`. */
+export interface NativeCuda {
+  /** The driver of a library (libcuda.so.1). */
+  load(library: string): NativeDriver;
+}
+
+export interface NativeDriver {
+  /** 13000 for CUDA 13.0. */
+  readonly version: number;
+  devices(): CudaDeviceInfo[];
+  freeBytes(ordinal: number): number;
+  /** Takes `arena` bytes of the card in one piece, and `staging` bytes of pinned host memory. */
+  open(ordinal: number, arena: number, staging: number): NativeDevice;
+}
+
+/** One queue of work, done in the order of the calls. Places are byte offsets in the arena. */
+export interface NativeDevice {
+  /** Pinned memory for uploads; gone when the device is closed. */
+  readonly staging: ArrayBuffer;
+  /** Parameters of the next launch. */
+  readonly params: ArrayBuffer;
+  /** Device address of the arena. */
+  readonly address: number;
+  load(image: Uint8Array): number;
+  kernel(module: number, symbol: string, threads: number, sharedBytes: number): number;
+  launch(kernel: number, groups: number, paramBytes: number): void;
+  upload(to: number, stagingAt: number, bytes: number): void;
+  download(from: number, bytes: number): Promise<ArrayBuffer>;
+  clear(to: number, bytes: number): void;
+  copy(from: number, to: number, bytes: number): void;
+  /** Mark number `mark` stands at the end of the queue as it is now; `awaitMark` blocks until the work before it is done. */
+  mark(mark: number): void;
+  awaitMark(mark: number): void;
+  /** Milliseconds between two marks that were reached. */
+  elapsed(from: number, to: number): number;
+  finish(): Promise<void>;
+  close(): Promise<void>;
+}

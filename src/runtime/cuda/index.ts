@@ -1,0 +1,60 @@
+import type { TraceEvent } from "../arena.js";
+import type { Runtime, RuntimeLayout } from "../contract.js";
+import { UnsupportedError } from "../errors.js";
+import { fftBuffers, kernelOperations, makeFft } from "../gpu/index.js";
+import { bindOperations } from "../operations.js";
+import type { CudaDeviceInfo, NativeDriver } from "./addon.js";
+import { CudaDevice, cudaAlignment, cudaBytes, type DeviceOptions } from "./device.js";
+import type { KernelImage, Precision } from "./kernels.js";
+
+export type { CudaDeviceInfo, NativeDriver } from "./addon.js";
+export type { KernelImage, KernelSignature, Precision } from "./kernels.js";
+export type { DeviceProfile } from "./profile.js";
+
+export interface CudaOptions {
+  readonly driver: NativeDriver;
+  readonly device: CudaDeviceInfo;
+  readonly kernels: KernelImage;
+  /** Bytes of the arena: the one allocation on the device. */
+  readonly bytes: number;
+  /** What numbers are on the device. Default single; the kernels are those of that precision. */
+  readonly precision?: Precision;
+  readonly onEvent?: (event: TraceEvent) => void;
+  readonly onProfile?: DeviceOptions["onProfile"];
+}
+
+/** Sizes on CUDA. */
+export const cudaLayout = (precision: Precision): RuntimeLayout => ({
+  elementBytes: cudaBytes[precision],
+  alignment: cudaAlignment,
+  fftBuffers,
+});
+
+/**
+ * A runtime on a CUDA device.
+ * @throws DeviceMemoryError, DeviceLostError, UnsupportedError
+ */
+export async function openCuda(options: CudaOptions): Promise<Runtime> {
+  const { driver, device, kernels, bytes, precision = "single", onEvent, onProfile } = options;
+  if (!Number.isSafeInteger(bytes) || bytes < 2 ** 20)
+    throw new UnsupportedError(`an arena of ${bytes} bytes; a whole number of at least 1 MiB is needed`);
+  const cuda = await CudaDevice.open(driver, device, bytes, kernels, { precision, onEvent, onProfile });
+  return {
+    ...bindOperations(cuda, kernelOperations, () => cuda.check()),
+    name: "cuda",
+    capabilities: cuda.capabilities,
+    layout: cudaLayout(precision),
+    memory: cuda.arena,
+    push: (scope) => cuda.arena.push(scope),
+    pop: (scope) => cuda.arena.pop(scope),
+    alloc: (kind, name, length) => cuda.alloc(kind, name, length),
+    free: (buffer) => cuda.arena.free(buffer.block),
+    upload: (buffer, values, at = 0) => cuda.upload(buffer, values, at),
+    download: (buffer, at = 0, length) => cuda.download(buffer, at, length),
+    clear: async (buffer) => cuda.clear(buffer),
+    copy: (from, to) => cuda.copy(from, to),
+    makeFft: (shape, batch) => makeFft(cuda, shape, batch),
+    finish: () => cuda.finish(),
+    close: () => cuda.close(),
+  };
+}
