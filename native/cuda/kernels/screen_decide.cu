@@ -1,9 +1,18 @@
 // The rule of selection on rescored candidates of the screen (common/screen.cuh): weights exp(L - max L), the smallest of those that hold
-// 1 - tail of the sum, at most `cap` of them. Screened scores supply the mass of all other samples. One block of threads a particle. Masses are
-// integers in units of 2^-40: they do not depend on any order.
+// 1 - tail of the sum, at most `cap` of them. Screened scores supply the mass of all other samples. One block of threads a particle. Depths
+// below the best score are integers of 2^-26 nats and masses integers of 2^-40, so that nothing depends on an order.
+// Single precision.
 #include "common/screen.cuh"
 
-__device__ inline u64 mass_of(float weight) { return (u64)llrint((double)weight * 0x1p40); }
+using namespace screening;
+
+constexpr u32 threads = 1024;
+constexpr u32 warps = threads / 32;
+constexpr u32 no_key = all_lanes;
+
+__device__ inline u64 mass_of(float nats_down) { return (u64)llrint((double)expf(-nats_down) * 0x1p40); }
+__device__ inline u32 key_of(float nats_down) { return nats_down < (float)depth ? (u32)(fmaxf(nats_down, 0) * 0x1p26f) : no_key; }
+__device__ inline float nats_of(u32 key) { return (float)key * 0x1p-26f; }
 
 struct Range {
   u32 begin, end;
@@ -12,192 +21,234 @@ __device__ inline Range candidates_of(const Screen& p, const u32* counts, u32 i)
   return {least(counts[i * p.blocks], p.capacity), least(counts[(i + 1) * p.blocks], p.capacity)};
 }
 
-__device__ inline bool kept(float weight, float threshold) { return weight >= threshold && weight > 0; }
+// Sum over a block, the same in all threads.
+template <class T>
+__device__ inline T block_total(T value, T* shared) {
+  T total;
+  sum_before<threads>(value, shared, total);
+  return total;
+}
+
+// Counts and masses of bins, masses in two words.
+struct Bins {
+  u32 count[bins];
+  u32 low[bins];
+  u32 high[bins];
+
+  __device__ void clear() {
+    for (u32 b = threadIdx.x; b < bins; b += threads) count[b] = low[b] = high[b] = 0;
+  }
+  __device__ void add(u32 bin, u32 number, u64 mass) {
+    atomicAdd(&count[bin], number);
+    const u32 own = (u32)mass;
+    const u32 carry = atomicAdd(&low[bin], own) + own < own;
+    const u32 above = (u32)(mass >> 32) + carry;
+    if (above > 0) atomicAdd(&high[bin], above);
+  }
+  // Of one key a lane (`valid`): those of a bin together where they are all in one.
+  __device__ void add_warp(bool valid, u32 bin, u64 mass) {
+    const u32 some = __ballot_sync(all_lanes, valid);
+    if (some == 0) return;
+    const u32 first = __shfl_sync(all_lanes, bin, __ffs((int)some) - 1);
+    if (__ballot_sync(all_lanes, valid && bin != first) != 0) {
+      if (valid) add(bin, 1, mass);
+      return;
+    }
+    u64 sum = valid ? mass : 0;
+    for (u32 reach = 16; reach > 0; reach /= 2) sum += __shfl_xor_sync(all_lanes, sum, reach);
+    if (threadIdx.x % 32 == 0) add(first, __popc(some), sum);
+  }
+  __device__ u64 mass(u32 bin) const { return (u64)high[bin] << 32 | low[bin]; }
+};
 
 // Whether a kept candidate is the first of its orientation.
-__device__ inline bool begins_run(const Screen& p, const u32* sample_n, const float* weight_n, float threshold, u32 n, u32 begin) {
+__device__ inline bool begins_run(const Screen& p, const u32* sample_n, const u32* key_n, u32 threshold, u32 n, u32 begin) {
   const u32 o = sample_n[n] / p.translations;
   while (n-- > begin && sample_n[n] / p.translations == o)
-    if (kept(weight_n[n], threshold)) return false;
+    if (key_n[n] <= threshold) return false;
   return true;
 }
 
-// exact_n become weights. Counts of kept samples and runs go to start_i and run_start_i, to be summed up.
-KERNEL(screen_decide, 256)(
-  const Screen* screen, const u32* counts, const u32* sample_n, const float* below_n, float* exact_n, const u32* best_i, const float* cut_i,
-  const double* rest_ib, float* log_max_i, float* sum_i, u32* best_sample_i, float* threshold_i, u32* count_i, u32* start_i, u32* run_start_i,
-  u32* report, float tail
+// key_n: bits of exact_n, then depths as keys; key_i: the deepest key that is kept. Counts of kept samples and runs go to start_i and
+// run_start_i, to be summed up.
+KERNEL(screen_decide, 1024)(
+  const Screen* screen, const u32* counts, const u32* sample_n, const float* below_n, u32* key_n, const u32* best_i, const float* cut_i,
+  const u32* histogram_ib, float* log_max_i, float* sum_i, u32* best_sample_i, float* threshold_i, u32* key_i, u32* count_i, u32* start_i,
+  u32* run_start_i, u32* report, double tail
 ) {
-  __shared__ u32 bin_count[256];
-  __shared__ u64 bin_mass[256];
-  __shared__ double warp_sums[3][8];
-  __shared__ u32 top, first, prefix, above_count, counted, kept_count, run_count;
-  __shared__ u64 total, wanted, above;
+  __shared__ Bins all;
+  __shared__ u64 shared_mass[warps];
+  __shared__ u32 shared_count[warps];
+  __shared__ double shared_sum[warps];
+  __shared__ u32 top, first, chosen, last, above_count;
+  __shared__ u64 above;
   const Screen p = *screen;
   const u32 i = blockIdx.x;
   const u32 thread = threadIdx.x;
   const Range range = candidates_of(p, counts, i);
+  const u32 rounds = (range.end - range.begin + threads - 1) / threads;
   if (thread == 0) {
-    top = above_count = counted = kept_count = run_count = prefix = 0;
-    total = above = 0;
-    first = ~0u;
+    top = above_count = 0;
+    above = 0;
+    first = no_key;
   }
+  all.clear();
   __syncthreads();
   u32 own_top = 0;
-  for (u32 n = range.begin + thread; n < range.end; n += 256)
-    if (finite(exact_n[n]) && exact_n[n] > -1e29f) own_top = most(own_top, ordered(exact_n[n]));
-  atomicMax(&top, warp_most(own_top));
+  for (u32 n = range.begin + thread; n < range.end; n += threads)
+    if (__uint_as_float(key_n[n]) > -1e29f) own_top = most(own_top, ordered(__uint_as_float(key_n[n])));
+  own_top = warp_most(own_top);
+  if (thread % 32 == 0) atomicMax(&top, own_top);
   __syncthreads();
   if (top == 0) {
     if (thread == 0) {
       log_max_i[i] = log_zero;
       sum_i[i] = 0;
       threshold_i[i] = 3.4028234e38f;
-      best_sample_i[i] = count_i[i] = start_i[i] = run_start_i[i] = 0;
+      key_i[i] = best_sample_i[i] = count_i[i] = start_i[i] = run_start_i[i] = 0;
     }
     return;
   }
   const float highest = from_ordered(top);
-  // What is below the first bin that the cut touches, less the candidates in it.
-  const u32 touched = bin_of(from_ordered(best_i[i]) - cut_i[i]);
-  // The last nat above the cut: mass before and after rescoring.
-  const float zone = from_ordered(best_i[i]) - cut_i[i] - 1;
-  double rest = 0;
-  double before = 0;
-  double after = 0;
-  u64 mass = 0;
-  u32 own_first = ~0u;
-  for (u32 n = range.begin + thread; n < range.end; n += 256) {
-    const float exact = exact_n[n];
-    const u32 bin = bin_of(below_n[n]);
-    if (bin >= touched && bin < bins) rest -= exp(-((double)bin + 0.5) / bins_a_nat);
+  const float best = from_ordered(best_i[i]);
+  // Candidates by their screened depths, and in the nat above the cut their mass before and after rescoring, relative to where that begins.
+  const float zone = best - cut_i[i] - 1;
+  u64 before = 0;
+  u64 after = 0;
+  u32 own_first = no_key;
+  for (u32 n = range.begin + thread; n < range.end; n += threads) {
+    const float exact = __uint_as_float(key_n[n]);
+    const float below = below_n[n];
+    const u32 bin = bin_of(below);
+    if (p.scale == 0 && bin < bins) atomicAdd(&all.count[bin], 1u);
+    if (p.scale == 0 && exact > -1e29f && below >= zone) {
+      before += mass_of(below - zone);
+      after += mass_of(-zone - exact);
+    }
     if (exact == highest) own_first = least(own_first, sample_n[n]);
-    const float weight = finite(exact) && exact > -1e29f ? expf(exact - highest) : 0;
-    if (below_n[n] >= zone && weight > 0) {
-      before += exp(-(double)below_n[n]);
-      after += exp((double)exact);
-    }
-    exact_n[n] = weight;
-    mass += mass_of(weight);
+    key_n[n] = exact > -1e29f ? key_of(highest - exact) : no_key;
   }
-  atomicMin(&first, own_first);
-  atomicAdd(&total, mass);
-  rest = warp_sum(rest);
-  before = warp_sum(before);
-  after = warp_sum(after);
-  if (thread % 32 == 0) {
-    warp_sums[0][thread / 32] = rest;
-    warp_sums[1][thread / 32] = before;
-    warp_sums[2][thread / 32] = after;
-  }
+  if (own_first != no_key) atomicMin(&first, own_first);
+  before = block_total(before, shared_mass);
+  after = block_total(after, shared_mass);
   __syncthreads();
-  if (thread == 0) {
-    for (u32 w = 1; w < 8; w++) {
-      rest += warp_sums[0][w];
-      before += warp_sums[1][w];
-      after += warp_sums[2][w];
+  // What was not rescored, with the error that what is next to it has in common.
+  double rest = 0;
+  if (p.scale == 0)
+    for (u32 b = thread; b < bins; b += threads) {
+      const int left = (int)(histogram_ib[(u64)i * bins + b] - all.count[b]);
+      rest += left * exp(-((double)b + 0.5) / bins_a_nat - (double)highest);
     }
-    double left = rest + (touched < bins ? rest_ib[(u64)i * bins + touched] : 0);
-    // Where errors have a sign in common, the rest shares it.
-    if (before > 0) left *= after / before;
-    total += (u64)llrint(fmax(left, 0.0) * exp(-(double)highest) * 0x1p40);
-    wanted = total - (u64)llrint((double)total * tail);
-  }
-  for (u32 shift = 32; shift > 0;) {
-    shift -= 8;
-    bin_count[thread] = 0;
-    bin_mass[thread] = 0;
+  rest = fmax(block_total(rest, shared_sum), 0.0);
+  if (before > 0) rest *= (double)after / (double)before;
+  u64 total = 0;
+  u64 wanted = 0;
+  u32 prefix = 0;
+  u32 counted = 0;
+  for (u32 level = 0; level < 3; level++) {
+    const u32 shift = level == 0 ? 20 : level == 1 ? 9 : 0;
+    const u32 width = level < 2 ? 11 : 9;
     __syncthreads();
-    for (u32 n = range.begin + thread; n < range.end; n += 256) {
-      const u32 bits = __float_as_uint(exact_n[n]);
-      if (bits == 0 || (shift < 24 && bits >> (shift + 8) != prefix)) continue;
-      atomicAdd(&bin_count[bits >> shift & 255], 1);
-      atomicAdd(&bin_mass[bits >> shift & 255], mass_of(exact_n[n]));
-    }
-    __syncthreads();
+    all.clear();
     if (thread == 0) {
-      u32 rest_count = 0;
-      for (u32 b = 0; b < 256; b++) rest_count += bin_count[b];
-      u32 chosen = 255;
-      for (;; chosen--) {
-        // Where nothing crosses, all are needed: the last bin that has any.
-        if (bin_count[chosen] == 0) continue;
-        if (above + bin_mass[chosen] > wanted || above_count + bin_count[chosen] >= p.cap || bin_count[chosen] == rest_count) break;
-        above += bin_mass[chosen];
-        above_count += bin_count[chosen];
-        rest_count -= bin_count[chosen];
-      }
-      prefix = prefix << 8 | chosen;
-      if (shift == 0) {
-        // All entries of this bin are equal: how many of them are needed?
-        const u64 one = mass_of(__uint_as_float(prefix));
-        const u64 needed = wanted < above || one == 0 ? 1 : (wanted - above) / one + 1;
-        counted = above_count + (u32)least<u64>(needed, least(bin_count[chosen], p.cap - above_count));
-      }
+      chosen = no_key;
+      last = 0;
     }
     __syncthreads();
+    for (u32 r = 0; r < rounds; r++) {
+      const u32 n = range.begin + r * threads + thread;
+      const u32 key = n < range.end ? key_n[n] : no_key;
+      const bool valid = key != no_key && (level == 0 || key >> (shift + width) == prefix);
+      all.add_warp(valid, key >> shift & ((1u << width) - 1), valid ? mass_of(nats_of(key)) : 0);
+    }
+    __syncthreads();
+    // Two bins a thread.
+    const u32 b = 2 * thread;
+    const u64 masses = all.mass(b) + all.mass(b + 1);
+    u64 all_mass;
+    u32 all_count;
+    u64 mass_before = above + sum_before<threads>(masses, shared_mass, all_mass);
+    u32 count_before = above_count + sum_before<threads>(all.count[b] + all.count[b + 1], shared_count, all_count);
+    if (level == 0) {
+      total = all_mass + (u64)llrint(rest * 0x1p40);
+      wanted = total - (u64)llrint((double)total * tail);
+    }
+    // Where nothing crosses, all are needed: the last bin that has any.
+    u64 own_mass[2];
+    u32 own_count[2];
+    for (u32 e = 0; e < 2; e++) {
+      own_mass[e] = mass_before;
+      own_count[e] = count_before;
+      mass_before += all.mass(b + e);
+      count_before += all.count[b + e];
+      if (all.count[b + e] == 0) continue;
+      atomicMax(&last, b + e);
+      if (mass_before > wanted || count_before >= p.cap) atomicMin(&chosen, b + e);
+    }
+    __syncthreads();
+    const u32 bin = least(chosen, last);
+    if (bin / 2 == thread) {
+      above = own_mass[bin % 2];
+      above_count = own_count[bin % 2];
+    }
+    prefix = prefix << width | bin;
+    __syncthreads();
+    if (level == 2) {
+      // All entries of this bin are equal: how many of them are needed?
+      const u64 one = mass_of(nats_of(prefix));
+      const u64 needed = wanted < above || one == 0 ? 1 : (wanted - above) / one + 1;
+      counted = above_count + (u32)least<u64>(needed, least(all.count[bin], most(p.cap, above_count + 1) - above_count));
+    }
   }
-  const float threshold = __uint_as_float(prefix);
   u32 own_kept = 0;
   u32 own_runs = 0;
-  for (u32 n = range.begin + thread; n < range.end; n += 256)
-    if (kept(exact_n[n], threshold)) {
+  for (u32 n = range.begin + thread; n < range.end; n += threads)
+    if (key_n[n] <= prefix) {
       own_kept++;
-      if (begins_run(p, sample_n, exact_n, threshold, n, range.begin)) own_runs++;
+      if (begins_run(p, sample_n, key_n, prefix, n, range.begin)) own_runs++;
     }
-  atomicAdd(&kept_count, own_kept);
-  atomicAdd(&run_count, own_runs);
-  __syncthreads();
+  const u32 kept = block_total(own_kept, shared_count);
+  const u32 runs = block_total(own_runs, shared_count);
   if (thread > 0) return;
-  log_max_i[i] = from_ordered(best_i[i]) + highest;
+  log_max_i[i] = best + highest;
   sum_i[i] = (float)((double)total * 0x1p-40);
   best_sample_i[i] = first;
-  threshold_i[i] = threshold;
+  threshold_i[i] = expf(-nats_of(prefix));
+  key_i[i] = prefix;
   count_i[i] = counted;
-  start_i[i] = kept_count;
-  run_start_i[i] = run_count;
+  start_i[i] = kept;
+  run_start_i[i] = runs;
   atomicAdd(&report[report_candidates], range.end - range.begin);
-  atomicAdd(&report[report_kept], kept_count);
+  atomicAdd(&report[report_kept], kept);
 }
 
 // The compressed layout, from the sums of start_i and run_start_i. Where the candidates did not fit, their number stands at the end of start_i.
-KERNEL(screen_write, 256)(
-  const Screen* screen, const u32* counts, const u32* sample_n, const float* weight_n, const float* threshold_i, u32* start_i,
+KERNEL(screen_write, 1024)(
+  const Screen* screen, const u32* counts, const u32* sample_n, const u32* key_n, const u32* key_i, const u32* count_i, u32* start_i,
   const u32* run_start_i, u32* first_sample_g, u32* run_group_r
 ) {
-  __shared__ u32 shared[16];
+  __shared__ u32 shared[warps];
   const Screen p = *screen;
   const u32 i = blockIdx.x;
   const u32 thread = threadIdx.x;
-  const u32 lane = thread % 32;
   const Range range = candidates_of(p, counts, i);
-  const float threshold = threshold_i[i];
+  const u32 threshold = key_i[i];
+  const bool any = count_i[i] > 0;
   u32 group = start_i[i];
   u32 run = run_start_i[i];
-  for (u32 base = range.begin; base < range.end; base += 256) {
+  for (u32 base = range.begin; base < range.end; base += threads) {
     const u32 n = base + thread;
-    const bool keep = n < range.end && kept(weight_n[n], threshold);
-    const bool begins = keep && begins_run(p, sample_n, weight_n, threshold, n, range.begin);
-    const u32 keeps = __ballot_sync(0xffffffffu, keep);
-    const u32 runs = __ballot_sync(0xffffffffu, begins);
-    __syncthreads();
-    if (lane == 0) {
-      shared[thread / 32] = __popc(keeps);
-      shared[8 + thread / 32] = __popc(runs);
-    }
-    __syncthreads();
-    u32 own_group = group + __popc(keeps & ((1u << lane) - 1));
-    u32 own_run = run + __popc(runs & ((1u << lane) - 1));
-    for (u32 w = 0; w < 8; w++) {
-      if (w < thread / 32) {
-        own_group += shared[w];
-        own_run += shared[8 + w];
-      }
-      group += shared[w];
-      run += shared[8 + w];
-    }
+    const bool keep = any && n < range.end && key_n[n] <= threshold;
+    const bool begins = keep && begins_run(p, sample_n, key_n, threshold, n, range.begin);
+    u32 total;
+    // Both counts in one word: there are no more than 1024 of each.
+    const u32 earlier = sum_before<threads>((u32)keep | (u32)begins << 16, shared, total);
+    const u32 own_group = group + (earlier & 0xffff);
+    const u32 own_run = run + (earlier >> 16);
     if (keep && own_group < p.group_capacity) first_sample_g[own_group] = sample_n[n] * p.children;
     if (begins && own_run < p.run_capacity) run_group_r[own_run] = own_group;
+    group += total & 0xffff;
+    run += total >> 16;
   }
   if (i + 1 < p.particles || thread > 0) return;
   if (run <= p.run_capacity) run_group_r[run] = group;

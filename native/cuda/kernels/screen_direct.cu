@@ -1,23 +1,26 @@
 // Scores of listed particles in fp32 in place of those of the screen (common/screen.cuh): 64 orientations of a particle a block of threads, 32
 // translations at a time, 16 pixels at a time through shared memory; scores of a segment wait there for their largest. Blocks share the list.
-#include "common/phases.cuh"
-#include "common/pixels.cuh"
+// Single precision.
+// Dynamic shared memory: 65792 bytes.
 #include "common/screen.cuh"
 
-static const u32 rows = 64;
-static const u32 columns = 32;
-static const u32 step_pixels = 16;
+using namespace screening;
 
-extern __shared__ float waiting[];  // [rows][chunk + 1]
+constexpr u32 rows = 64;
+constexpr u32 columns = 32;
+constexpr u32 step_pixels = 16;
+
+DYNAMIC_SHARED(dynamic);  // float [rows][chunk + 1], chunk up to 256
 
 KERNEL(screen_direct, 256)(
-  const Screen* screen, const real2* slices, const real2* images, const real* ctf, const real* weights, const real2* phases, const u32* xy,
-  const float* orientation_o, const float* translation_it, const u32* redo, float* bound_io, float* row_max, u32* best_i, u16* scores
+  const Screen* screen, const real2* slices, const real2* shifted, const float* energy, const float* orientation_o, const float* translation_it,
+  const u32* redo, float* bound_io, float* row_max, u32* best_i, u16* scores
 ) {
   __shared__ float2 tile_s[step_pixels][rows + 1];
   __shared__ float2 tile_x[step_pixels][columns + 1];
-  __shared__ float2 factors[step_pixels];  // w C^2 and w^2 C^2 |X|^2
+  __shared__ float2 factors[step_pixels];  // energy and |shifted|^2
   __shared__ float energies[rows], variances[rows];
+  float* const waiting = (float*)dynamic;
   const Screen p = *screen;
   const u32 thread = threadIdx.x;
   const u32 blocks = (p.orientations + rows - 1) / rows;
@@ -32,7 +35,7 @@ KERNEL(screen_direct, 256)(
       const u32 length = segment_length(p, segment);
       for (u32 t0 = 0; t0 < length; t0 += columns) {
         float sums[4][2] = {};
-        float energy = 0;
+        float own_energy = 0;
         float variance = 0;
         for (u32 k0 = 0; k0 < p.pixels; k0 += step_pixels) {
           __syncthreads();
@@ -42,7 +45,7 @@ KERNEL(screen_direct, 256)(
             float2 s = {0, 0};
             if (k < p.pixels && o < p.orientations) {
               const real2 value = slices[(u64)o * p.pixels + k];
-              s = {value.x, value.y};
+              s = {(float)value.x, (float)value.y};
             }
             tile_s[at % step_pixels][at / step_pixels] = s;
           }
@@ -51,19 +54,15 @@ KERNEL(screen_direct, 256)(
             const u32 t = t0 + at / step_pixels;
             float2 x = {0, 0};
             if (k < p.pixels && t < length) {
-              const real2 shift = phase_at(phases, p.y_at, p.size, t_begin + t, pixel_x(xy[k]), pixel_y(xy[k]));
-              const real2 value = weights[image + k] * ctf[image + k] * cmul(images[image + k], shift);
-              x = {value.x, value.y};
+              const real2 value = shifted[((u64)i * p.translations + t_begin + t) * p.pixels + k];
+              x = {(float)value.x, (float)value.y};
             }
             tile_x[at % step_pixels][at / step_pixels] = x;
           }
           if (thread < step_pixels) {
             const u32 k = k0 + thread;
             float2 f = {0, 0};
-            if (k < p.pixels) {
-              const float wc = weights[image + k] * ctf[image + k];
-              f = {wc * ctf[image + k], wc * wc * power(images[image + k])};
-            }
+            if (k < p.pixels) f = {energy[image + k], (float)power(shifted[image * p.translations + k])};
             factors[thread] = f;
           }
           __syncthreads();
@@ -83,16 +82,16 @@ KERNEL(screen_direct, 256)(
             const float2 s = tile_s[k + thread % 4][thread / 4];
             const float2 f = factors[k + thread % 4];
             const float s2 = s.x * s.x + s.y * s.y;
-            energy += 0.5f * s2 * f.x;
+            own_energy += s2 * f.x;
             variance += s2 * f.y;
           }
         }
         for (u32 reach = 1; reach < 4; reach *= 2) {
-          energy += __shfl_xor_sync(0xffffffffu, energy, reach);
-          variance += __shfl_xor_sync(0xffffffffu, variance, reach);
+          own_energy += __shfl_xor_sync(all_lanes, own_energy, reach);
+          variance += __shfl_xor_sync(all_lanes, variance, reach);
         }
         if (thread % 4 == 0) {
-          energies[thread / 4] = energy;
+          energies[thread / 4] = own_energy;
           variances[thread / 4] = variance;
         }
 #pragma unroll
@@ -119,8 +118,9 @@ KERNEL(screen_direct, 256)(
           top = fmaxf(top, own[t]);
         }
         top = from_ordered(warp_most(ordered(top)));
+        u16* to = scores + score_row(p, segment, o);
         for (u32 t = lane; t < length; t += 32)
-          scores[score_row(p, segment, o) + score_column(p, segment, t)] = (u16)steps_below(top - own[t], offset_of(o));
+          to[position(first_column(p, segment) + t)] = (u16)steps_below(top - own[t], offset_of(o));
         if (lane > 0) continue;
         row_max[row_of(p, segment, o)] = top;
         atomicMax(&best_i[i], ordered(top));

@@ -2,6 +2,9 @@
 // Tensor cores of compute capability 8.0: m16n8k16 products, fragments from shared memory, asynchronous copies.
 #include "base.cuh"
 
+#ifdef CRYOTILE_EMULATED
+#include "tensor.h"
+#else
 __device__ inline u32 shared_address(const void* pointer) { return (u32)__cvta_generic_to_shared(pointer); }
 
 // 16 bytes to shared memory; zeros where not `inside`.
@@ -11,7 +14,7 @@ __device__ inline void copy_async(u32 to, const void* from, bool inside) {
 __device__ inline void commit_copies() { asm volatile("cp.async.commit_group;"); }
 template <int Pending>
 __device__ inline void wait_copies() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(Pending));
+  asm volatile("cp.async.wait_group %0;" ::"n"(Pending) : "memory");
 }
 
 __device__ inline void load_matrices(u32 (&to)[4], u32 address) {
@@ -25,3 +28,4 @@ __device__ inline void multiply(float (&sums)[4], const u32 (&a)[4], u32 b0, u32
                : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
+#endif

@@ -3,7 +3,9 @@
 // g + 8 and columns 2 c and 2 c + 1 of each.
 #include "screen.cuh"
 
-static const u32 tile_rows = 128;
+namespace screening {
+
+constexpr u32 tile_rows = 128;
 // Segments that a tile of N columns may hold; one more stands for columns without one.
 __device__ constexpr u32 most_segments(u32 n) { return n / 8; }
 
@@ -57,23 +59,34 @@ struct ScoreEpilogue {
     }
   }
 
-  // Sums to scores without base, and the largest of each row and segment.
-  __device__ void scores(float (&sums)[MT][NT][4], u32 row0, u32 column0) const {
+  // Sums to scores without base, and the largest of each row and segment. `factor` of a slot and row multiplies its sums.
+  template <class Factor>
+  __device__ void scores(float (&sums)[MT][NT][4], u32 row0, u32 column0, Factor factor) const {
     const u32 lane = thread % 32;
     const u32 row = row0 + lane / 4;
     const u32 column = column0 + 2 * (lane % 4);
     float top[MT][2];
+    float own[MT][2];
     u32 slot = memory.slot[column];
-    for (u32 m = 0; m < MT; m++) top[m][0] = top[m][1] = -INFINITY;
+    auto begin = [&] {
+#pragma unroll
+      for (u32 m = 0; m < MT; m++)
+#pragma unroll
+        for (u32 h = 0; h < 2; h++) {
+          top[m][h] = -INFINITY;
+          own[m][h] = factor(slot, row + 16 * m + 8 * h);
+        }
+    };
     auto flush = [&](u32 next) {
 #pragma unroll
       for (u32 m = 0; m < MT; m++) {
         atomicMax(&memory.most[row + 16 * m][slot], ordered(top[m][0]));
         atomicMax(&memory.most[row + 16 * m + 8][slot], ordered(top[m][1]));
-        top[m][0] = top[m][1] = -INFINITY;
       }
       slot = next;
+      begin();
     };
+    begin();
 #pragma unroll
     for (u32 n = 0; n < NT; n++) {
       const float4 pair = *(const float4*)&memory.column[column + 8 * n];
@@ -84,7 +97,7 @@ struct ScoreEpilogue {
 #pragma unroll
         for (u32 h = 0; h < 2; h++) {
           float& sum = sums[m][n][2 * h];
-          sum = sum * pair.y + pair.x;
+          sum = sum * (pair.y * own[m][h]) + pair.x;
           top[m][h] = fmaxf(top[m][h], sum);
         }
       if (slots.y != slot) flush(slots.y);
@@ -93,11 +106,15 @@ struct ScoreEpilogue {
 #pragma unroll
         for (u32 h = 0; h < 2; h++) {
           float& sum = sums[m][n][2 * h + 1];
-          sum = sum * pair.w + pair.z;
+          sum = sum * (pair.w * own[m][h]) + pair.z;
           top[m][h] = fmaxf(top[m][h], sum);
         }
     }
-    flush(slot);
+#pragma unroll
+    for (u32 m = 0; m < MT; m++) {
+      atomicMax(&memory.most[row + 16 * m][slot], ordered(top[m][0]));
+      atomicMax(&memory.most[row + 16 * m + 8][slot], ordered(top[m][1]));
+    }
   }
 
   // Largest score of each row, and of the tile by segment. `base` of a slot and row.
@@ -168,11 +185,38 @@ struct ScoreEpilogue {
   }
 };
 
-// base_io and bound_io from the sums of the energy product, whose columns are 8 particles' energies, then their variances.
-template <u32 MT, u32 NT>
+// What the sums of a row's energy make of the errors of its scores.
+struct RowTerms {
+  float base, bound, factor;
+};
+
+// Likelihoods: the energy is taken off. `energy` and `variance` are as summed, with the powers of two of the image.
+__device__ inline RowTerms likelihood_terms(const Screen& p, float prior, float energy_sum, float root, const Scales& scales) {
+  const float energy = energy_sum * scales.undo_energy;
+  // Both operands rounded; sums cut off to 24 bits, products cut to 22 bits, steps of the stored scores.
+  const float bound =
+    4 * 0x1p-11f * root * scales.undo_product + 0x1p-16f * fabsf(energy) + p.pixels * 0x1p-9f * scales.undo_energy + step;
+  if (!finite(prior - energy) || !finite(bound)) return {0, INFINITY, 1};
+  return {prior - energy, bound, 1};
+}
+
+// Correlations: the energy divides, and no score is larger than the scale. An image that is not finite has none.
+__device__ inline RowTerms correlation_terms(const Screen& p, float prior, float energy_sum, float root, const Scales& scales, float norm) {
+  if (isnan(scales.undo_product)) return {log_zero, 0, 0};
+  if (norm == 0) return {prior, 0, 0};
+  const float factor = p.scale * rsqrtf(energy_sum * scales.undo_energy) * rsqrtf(norm);
+  const float relative = 0x1p-16f + p.pixels * 0x1p-9f / fabsf(energy_sum);
+  const float bound = 4 * 0x1p-11f * root * scales.undo_product * factor + p.scale * relative;
+  if (!finite(factor) || !finite(bound)) return {prior, INFINITY, 0};
+  return {prior, bound, factor};
+}
+
+// base_io, bound_io and factor_io (correlations) from the sums of the energy product, whose columns are 8 particles' energies, then their
+// variances.
+template <bool correlation, u32 MT, u32 NT>
 __device__ inline void store_energies(
   const Screen& p, const float (&sums)[MT][NT][4], u32 o0, u32 column0, u32 thread, const float* orientation_o, const Scales* scales_i,
-  float* base_io, float* bound_io
+  const float* norm_i, float* base_io, float* bound_io, float* factor_io
 ) {
   const u32 lane = thread % 32;
 #pragma unroll
@@ -187,24 +231,21 @@ __device__ inline void store_energies(
 #pragma unroll
         for (u32 h = 0; h < 2; h++) {
           const u32 o = o0 + 16 * m + 8 * h + lane / 4;
-          float base = log_zero;
-          float bound = 0;
           const float prior = o < p.orientations ? orientation_o[p.prior_per_particle * (u64)i * p.orientations + o] : log_zero;
+          RowTerms terms = {log_zero, 0, 0};
           if (prior > log_zero) {
-            const float energy = sums[m][n][2 * h + e] * scales.undo_energy;
+            const float energy = sums[m][n][2 * h + e];
             // What fp16 makes of the smallest terms: half of 2^-24 each, beside factors below 2^14 and 2^8, and 2^11 in the energy.
-            const float variance = sums[m][n + 1][2 * h + e] * (1 + 1.0f / 256) + p.pixels * (1.0f / 1900);
-            bound = 4 * 0x1p-11f * sqrtf(variance) * scales.undo_product;
-            // Sums cut off to 24 bits, products cut to 22 bits, steps of the stored scores.
-            bound += 0x1p-16f * fabsf(energy) + p.pixels * 0x1p-9f * scales.undo_energy + step;
-            base = prior - energy;
-            if (!finite(base) || !finite(bound)) {
-              base = 0;
-              bound = INFINITY;
-            }
+            const float root = sqrtf(sums[m][n + 1][2 * h + e] * (1 + 1.0f / 256) + p.pixels * (1.0f / 1900));
+            terms = correlation ? correlation_terms(p, prior, energy, root, scales, norm_i[i])
+                                : likelihood_terms(p, prior, energy, root, scales);
           }
-          base_io[(u64)i * p.stride + o] = base;
-          bound_io[(u64)i * p.stride + o] = bound;
+          const u64 at = (u64)i * p.stride + o;
+          base_io[at] = terms.base;
+          bound_io[at] = terms.bound;
+          if (correlation) factor_io[at] = terms.factor;
         }
     }
 }
+
+}  // namespace screening

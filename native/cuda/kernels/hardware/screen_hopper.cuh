@@ -1,14 +1,15 @@
-// Scores of the screen (common/screen.cuh) on compute capability 9.0. Blocks stay: one warp copies operands by tensor maps, Stages ahead and
+#pragma once
+// Products of the screen (common/screen.cuh) on compute capability 9.0. Blocks stay: one warp copies operands by tensor maps, Stages ahead and
 // into the next tile; two warpgroups of 64 orientations x N columns multiply and make scores of them.
-#include "common/hopper.cuh"
 #include "common/screen_epilogue.cuh"
-#include "common/wgmma.cuh"
+#include "hopper.cuh"
+#include "wgmma.cuh"
 
-extern __shared__ __align__(1024) char shared_memory[];
+using namespace screening;
 
-static const u32 consumers = 256;
-static const u32 row_bytes = 128;
-static const u32 a_bytes = tile_rows * row_bytes;
+constexpr u32 consumers = 256;
+constexpr u32 row_bytes = 128;
+constexpr u32 a_bytes = tile_rows * row_bytes;
 
 // Stages first: their tiles begin at multiples of 1024 bytes.
 template <u32 N, u32 Stages>
@@ -87,10 +88,9 @@ __device__ inline void consume(const Pipeline<N, Stages>& pipeline, Ring<Stages>
   if (threadIdx.x % 128 == 0) barrier_arrive(before);
 }
 
-
 template <u32 N, u32 Stages>
 __device__ inline void score_tiles(
-  const Screen& p, const TensorMap* slices, const TensorMap* columns, const float* base_io, const float* bound_io, const float* translation_it,
+  char* shared_memory, const Screen& p, const TensorMap* slices, const TensorMap* columns, const float* base_io, const float* bound_io, const float* translation_it,
   const Scales* scales_i, float* row_max, u32* best_i, u16* scores
 ) {
   const Pipeline<N, Stages> pipeline(shared_memory);
@@ -136,7 +136,7 @@ __device__ inline void score_tiles(
     meet<consumers>();
     epilogue.prepare(column);
     meet<consumers>();
-    epilogue.scores(sums, row0, 0);
+    epilogue.scores(sums, row0, 0, [](u32, u32) { return 1.0f; });
     barrier_wait(pipeline.terms_full, phase);
     meet<consumers>();
     epilogue.row_maxima(base, row_max, best_i);
@@ -145,52 +145,5 @@ __device__ inline void score_tiles(
     barrier_arrive(pipeline.terms_empty);
     meet<consumers>();
     epilogue.write(sums, row0, 0, scores);
-  }
-}
-
-#define SCREEN_SCORES(N, STAGES, BLOCKS)                                                                                                    \
-  extern "C" __global__ void __launch_bounds__(288, BLOCKS) screen_scores_sm90_##N##_##STAGES(                                              \
-    const Screen* screen, const TensorMap* slices, const TensorMap* columns, const float* base_io, const float* bound_io,                   \
-    const float* translation_it, const Scales* scales_i, float* row_max, u32* best_i, u16* scores                                           \
-  ) {                                                                                                                                       \
-    const Screen p = *screen;                                                                                                               \
-    score_tiles<N, STAGES>(p, slices, columns, base_io, bound_io, translation_it, scales_i, row_max, best_i, scores);                        \
-  }
-
-SCREEN_SCORES(128, 3, 2)
-SCREEN_SCORES(128, 5, 1)
-SCREEN_SCORES(192, 4, 1)
-SCREEN_SCORES(240, 4, 1)
-SCREEN_SCORES(256, 4, 1)
-SCREEN_SCORES(256, 3, 1)
-
-// base_io and bound_io, as screen_energy of screen_product.cu.
-extern "C" __global__ void __launch_bounds__(288, 1) screen_energy_sm90(
-  const Screen* screen, const TensorMap* power, const TensorMap* factors, const float* orientation_o, const Scales* scales_i, float* base_io,
-  float* bound_io
-) {
-  const Screen p = *screen;
-  const Pipeline<256, 4> pipeline(shared_memory);
-  pipeline.init();
-  const u32 row_tiles = p.stride / tile_rows;
-  const u32 column_tiles = ((p.particles + 7) / 8 * 16 + 255) / 256;
-  const u32 steps = p.energy_width / 64;
-  Ring<4> ring;
-  const bool producer = threadIdx.x >= consumers;
-  if (threadIdx.x > consumers) return;
-  float sums[1][32][4];
-  for (u32 at = blockIdx.x; at < row_tiles * column_tiles; at += gridDim.x) {
-    const Tile tile = tile_of(at, row_tiles, column_tiles);
-    if (producer) {
-      produce(
-        pipeline, ring, power, factors, tile.row * tile_rows, tile.column * 256, 3 * steps,
-        [&](u32 k) { return (k < 2 * steps ? k : k - 2 * steps) * 64; }, [&](u32 k) { return (k < steps ? k : k - steps) * 64; }
-      );
-      continue;
-    }
-    consume(pipeline, ring, 3 * steps, sums[0]);
-    store_energies(
-      p, sums, tile.row * tile_rows + threadIdx.x / 32 * 16, tile.column * 256, threadIdx.x, orientation_o, scales_i, base_io, bound_io
-    );
   }
 }

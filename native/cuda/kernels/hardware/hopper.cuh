@@ -1,7 +1,7 @@
 #pragma once
 // Compute capability 9.0: barriers in shared memory that count bytes, copies of tiles and of rows that complete on them, and descriptors of
 // operands for warpgroup products.
-#include "mma.cuh"
+#include "common/mma.cuh"
 
 // 128 bytes that the driver's cuTensorMapEncodeTiled makes.
 struct alignas(64) TensorMap {
