@@ -58,8 +58,12 @@ def compare(problem: Problem, screen: Screen, particles, cap: int = 2**31 - 1) -
     return found
 
 
-def fresh(problem: Problem, variant: str, capacity: int, **options) -> Screen:
+def fresh(problem: Problem, variant: str, capacity: int, own_whitening: bool = False, **options) -> Screen:
     screen = Screen(problem, variant, capacity, **options)
+    if own_whitening:
+        screen.whitening.copy_(problem.whitening)
+    else:
+        screen.whiten()
     screen.prepare()
     screen.run()
     torch.cuda.synchronize()
@@ -132,7 +136,7 @@ def hostile(seed: int, variants: list[str]):
     white = base.slices / base.whitening
     half = lambda v, b: (down(v, torch.sign(v)) + torch.sign(b) * 0.49 * 2.0**-10 * torch.exp2(torch.floor(torch.log2(v.abs() + 1e-30))))
     coherent = torch.complex(half(white.real, wave.real), half(white.imag, wave.imag)) * base.whitening
-    yield "coherent rounding", replace(base, slices=coherent.contiguous()), {"guarded": True}, lambda f, r: True
+    yield "coherent rounding", replace(base, slices=coherent.contiguous()), {"guarded": True, "own_whitening": True}, lambda f, r: True
     # Two samples, the second at a weight that brings the sum to 0.999 + 1e-6 or - 1e-6, and others far below.
     for sign in (-1, 1):
         steps = torch.full((o,), log_zero, device="cuda")

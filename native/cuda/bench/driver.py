@@ -37,13 +37,17 @@ class Module:
         return found
 
     def launch(self, name: str, grid: int, block: int, args: list, shared: int = 0) -> None:
-        """Tensors are passed as pointers, integers as 32 bits, numpy scalars as their type, floats as float32."""
+        """Tensors are passed as pointers (None: null), integers as 32 bits, numpy scalars as their type, floats as float32."""
         values = []
         for value in args:
             if isinstance(value, torch.Tensor):
                 values.append(ctypes.c_uint64(value.data_ptr()))
+            elif value is None:
+                values.append(ctypes.c_uint64(0))
             elif isinstance(value, np.uint64):
                 values.append(ctypes.c_uint64(int(value)))
+            elif isinstance(value, np.float64):
+                values.append(ctypes.c_double(float(value)))
             elif isinstance(value, float):
                 values.append(ctypes.c_float(value))
             else:

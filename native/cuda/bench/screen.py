@@ -22,33 +22,15 @@ def up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
-# kernel: (columns of a tile, bytes of shared memory less terms, bytes of terms a segment, blocks a multiprocessor)
-def score_memory(n: int) -> int:
-    return up(8 * n + 128 * (n // 8 + 1) * 4 + 128 * 4 + n // 8 * 4 + n, 16)
+# kernel: columns of a tile, segments that its shared memory holds, module
+def hopper(n: int):
+    ring = (128 + n) * 128 * 4 + 16 * 4 + 16
+    scores = up(8 * n + 128 * (n // 8 + 1) * 4 + 128 * 4 + n // 8 * 4 + n, 16)
+    return f"screen_scores_{n}", n, (232448 - up(ring, 128) - scores) // 1024, f"screen_scores_{n}"
 
 
-def ampere(n: int, depth: int, stages: int):
-    return f"screen_scores_{n}_{depth}_{stages}", n, max((128 + n) * depth * 2 * stages, score_memory(n)), 0, 0
-
-
-def hopper(n: int, stages: int, blocks: int):
-    ring = (128 + n) * 128 * stages + 16 * stages + 16
-    return f"screen_scores_sm90_{n}_{stages}", n, (ring + 127) // 128 * 128 + score_memory(n), 1024, blocks
-
-
-variants = {
-    "128x128x32/4": ampere(128, 32, 4),
-    "128x128x64/3": ampere(128, 64, 3),
-    "128x192x32/4": ampere(192, 32, 4),
-    "128x256x32/4": ampere(256, 32, 4),
-    "128x256x64/3": ampere(256, 64, 3),
-    "h 128x128/3": hopper(128, 3, 2),
-    "h 128x128/5": hopper(128, 5, 1),
-    "h 128x192/4": hopper(192, 4, 1),
-    "h 128x240/4": hopper(240, 4, 1),
-    "h 128x256/3": hopper(256, 3, 1),
-    "h 128x256/4": hopper(256, 4, 1),
-}
+variants = {"128": ("screen_scores", 128, 16, "screen_product"), "h 240": hopper(240), "h 256": hopper(256)}
+dynamic_bytes = {"screen_product": 65536, "screen_scores_240": 232448, "screen_scores_256": 232448, "screen_energy_hopper": 197632, "screen_direct": 65792}
 processors = 0
 bins = 2048
 report_names = ["bound", "ratio", "wide", "broken", "candidates", "kept", "audited"]
@@ -61,16 +43,12 @@ class Screen:
         global processors
         processors = torch.cuda.get_device_properties(0).multi_processor_count
         self.p, self.variant, self.tail, self.limit = problem, variant, 1 - fraction, limit
-        self.kernel, n, shared, each, self.blocks_each = variants[variant]
+        self.kernel, n, room, self.source = variants[variant]
         i, o, t, k = problem.shape
-        self.hopper = each > 0
+        self.hopper = self.source != "screen_product"
         chunks = -(-t // n)
         chunk = -(-t // chunks)
-        room = 227 * 1024 // max(self.blocks_each, 1) - 1024 * max(self.blocks_each - 1, 0)
-        per_tile = 1 if chunks > 1 else min(n // chunk, n // 8, *([(room - shared) // each] if self.hopper else []))
-        self.shared = shared + each * per_tile
-        if per_tile < 1:
-            raise RuntimeError("no room in shared memory")
+        per_tile = 1 if chunks > 1 else min(n // chunk, n // 8, room)
         segments = i * chunks
         column_tiles = -(-segments // per_tile)
         stride = up(o, 128)
@@ -78,11 +56,12 @@ class Screen:
         self.width, self.energy_width = up(2 * k, 64), up(k, 64)
         blocks = -(-o * chunks // 1024)
         size = problem.size
+        mask_words = -(-chunk // 32)
         self.words = dict(
-            particles=i, orientations=o, translations=t, pixels=k, size=size, y_at=t * (size // 2 + 1), width=self.width, energy_width=self.energy_width,
-            stride=stride, tile=n, per_tile=per_tile, chunks=chunks, chunk=chunk, segments=segments, column_tiles=column_tiles,
-            prior_per_particle=int(problem.orientation_prior.dim() == 2), audit_stride=audit, audits=-(-o // audit), seed=seed, capacity=3 * capacity + 128 * i,
-            blocks=blocks, children=32, group_capacity=capacity, run_capacity=capacity, cap=cap,
+            particles=i, orientations=o, translations=t, pixels=k, width=self.width, energy_width=self.energy_width, stride=stride, tile=n,
+            per_tile=per_tile, chunks=chunks, chunk=chunk, segments=segments, column_tiles=column_tiles, words=mask_words, blocks=blocks,
+            prior_per_particle=int(problem.orientation_prior.dim() == 2), audit_stride=audit, audits=-(-o // audit), seed=seed,
+            capacity=max(2 * capacity, o * t) + 128 * i, children=32, group_capacity=capacity, run_capacity=capacity, cap=cap, scale=0,
         )
         self.screen = torch.tensor(list(self.words.values()), dtype=torch.int64).to(torch.int32).cuda()
 
@@ -94,6 +73,7 @@ class Screen:
         self.slices = empty(o, self.width, dtype=half)
         self.power = empty(o, 2 * self.energy_width, dtype=half)
         self.scales = empty(i, 4)
+        self.shifted, self.energy, self.whitening = empty(i * t, k, 2), empty(i, k), empty(k)
         self.columns = empty(i * t, self.width, dtype=half)
         self.factors = empty(up(i, 8) * 2, 2 * self.energy_width, dtype=half)
         self.base, self.bound = empty(i, stride), empty(i, stride)
@@ -101,14 +81,14 @@ class Screen:
         self.best, self.state, self.largest, self.ratio = (torch.zeros(i, dtype=u32, device="cuda") for _ in range(4))
         self.redo = torch.zeros(2, i + 1, dtype=u32, device="cuda")
         self.histogram = torch.zeros(i, bins, dtype=u32, device="cuda")
-        self.rest = empty(i, bins, dtype=torch.float64)
+        self.masks = empty(i * stride * chunks * mask_words, dtype=u32)
         self.cut = empty(i)
         self.scores = torch.empty(column_tiles * o * n, dtype=torch.int16, device="cuda").fill_(1)
         self.counts = empty(i * blocks + 1, dtype=u32)
         self.sample, self.particle = empty(self.words["capacity"], dtype=u32), empty(self.words["capacity"], dtype=u32)
         self.below, self.exact = empty(self.words["capacity"]), empty(self.words["capacity"])
         self.log_max, self.sum, self.threshold = empty(i), empty(i), empty(i)
-        self.best_sample, self.count = empty(i, dtype=u32), empty(i, dtype=u32)
+        self.best_sample, self.count, self.key = (empty(i, dtype=u32) for _ in range(3))
         self.start, self.run_start = empty(i + 1, dtype=u32), empty(i + 1, dtype=u32)
         self.first_sample, self.run_group = empty(capacity, dtype=u32), empty(capacity + 1, dtype=u32)
         self.report = torch.zeros(7, dtype=u32, device="cuda")
@@ -123,101 +103,111 @@ class Screen:
         event.record()
         self.marks.append((name, event))
 
+    def launch(self, source: str, kernel: str, grid: int, block: int, args: list) -> None:
+        module(source).launch(kernel, grid, block, args, dynamic_bytes.get(source, 0))
+
+    def whiten(self) -> None:
+        i, o, t, k = self.p.shape
+        self.launch("screen_operands", "screen_whitening", -(-k // 256), 256, [self.p.weights, self.whitening, k, i])
+
     def prepare(self) -> None:
-        """Once an iteration."""
+        """Operands of the slices."""
         p, (i, o, t, k) = self.p, self.p.shape
-        m = module("screen_operands")
+        source = "screen_operands"
         self.peak.zero_()
-        m.launch("screen_slice_peak", 8 * processors, 256, [p.slices, p.whitening, self.peak, np.uint64(o * k), k])
+        self.launch(source, "screen_slice_peak", 8 * processors, 256, [p.slices, self.whitening, self.peak, np.uint64(o * k), k])
         count = o * self.energy_width
-        m.launch(
-            "screen_slices", -(-count // 256), 256, [p.slices, p.whitening, self.peak, self.slices, self.power, np.uint64(count), k, self.width, self.energy_width]
+        self.launch(
+            source, "screen_slices", -(-count // 256), 256,
+            [p.slices, self.whitening, self.peak, self.slices, self.power, np.uint64(count), k, self.width, self.energy_width],
         )
 
     def operands(self) -> None:
         p, (i, o, t, k) = self.p, self.p.shape
-        m = module("screen_operands")
-        m.launch("screen_scales", i, 256, [p.images, p.ctf, p.weights, p.whitening, self.peak, self.scales, k])
+        source = "screen_operands"
+        count = i * t * k
+        self.launch(
+            "coarse_operands", "coarse_operands", -(-count // 256), 256,
+            [p.images, p.ctf, p.weights, p.phases, p.xy, self.shifted, self.energy, np.uint64(count), k, t, p.size, t * (p.size // 2 + 1), 0],
+        )
+        self.launch(source, "screen_scales", i, 256, [self.shifted, self.energy, self.whitening, self.peak, self.scales, k, t])
         count = i * t * self.width // 2
-        m.launch(
-            "screen_columns", -(-count // 256), 256,
-            [p.images, p.ctf, p.weights, p.whitening, p.phases, p.xy, self.scales, self.columns, np.uint64(count), k, self.width, t, p.size, self.words["y_at"]],
+        self.launch(
+            source, "screen_columns", -(-count // 256), 256,
+            [self.shifted, self.whitening, self.scales, self.columns, np.uint64(count), k, self.width, t],
         )
         count = up(i, 8) * self.energy_width
-        m.launch(
-            "screen_energy_rows", -(-count // 256), 256,
-            [p.images, p.ctf, p.weights, p.whitening, self.scales, self.factors, np.uint64(count), i, k, self.energy_width],
+        self.launch(
+            source, "screen_energy_rows", -(-count // 256), 256,
+            [self.shifted, self.energy, self.whitening, self.scales, self.factors, np.uint64(count), i, k, self.energy_width, t],
         )
 
     def energies(self) -> None:
         p, stride = self.p, self.words["stride"]
         rows = self.factors.shape[0]
+        after = [p.orientation_prior, self.scales, self.base, self.bound]
         if self.hopper:
-            shared = (128 + 256) * 128 * 4 + 80
-            module("screen_product_sm90").launch(
-                "screen_energy_sm90", processors, 288,
-                [self.screen, self.maps[2], self.maps[3], p.orientation_prior, self.scales, self.base, self.bound], shared,
-            )
+            self.launch("screen_energy_hopper", "screen_energy_hopper", processors, 288, [self.screen, self.maps[2], self.maps[3], *after])
         else:
-            module("screen_product").launch(
-                "screen_energy", stride // 128 * -(-rows // 128), 256,
-                [self.screen, self.power, self.factors, p.orientation_prior, self.scales, self.base, self.bound], 256 * 64 * 2 * 3,
-            )
+            self.launch("screen_product", "screen_energy", stride // 128 * -(-rows // 128), 256, [self.screen, self.power, self.factors, *after])
 
     def product(self) -> None:
         p = self.p
         tiles = self.words["stride"] // 128 * self.words["column_tiles"]
         after = [self.base, self.bound, p.translation_prior, self.scales, self.row_max, self.best, self.scores]
         if self.hopper:
-            grid = min(tiles, processors * self.blocks_each)
-            module("screen_product_sm90").launch(self.kernel, grid, 288, [self.screen, self.maps[0], self.maps[1], *after], self.shared)
+            self.launch(self.source, self.kernel, min(tiles, processors), 288, [self.screen, self.maps[0], self.maps[1], *after])
         else:
-            module("screen_product").launch(self.kernel, tiles, 256, [self.screen, self.slices, self.columns, *after], self.shared)
+            self.launch(self.source, self.kernel, tiles, 256, [self.screen, self.slices, self.columns, *after])
 
     def cut_round(self, number: int) -> None:
         i, o, _, _ = self.p.shape
-        m = module("screen_select")
         blocks = -(-o * self.words["chunks"] // 4096)
-        m.launch(
-            "screen_histogram", i * blocks, 256,
+        self.launch(
+            "screen_select", "screen_histogram", i * blocks, 256,
             [self.screen, self.row_max, self.bound, self.scores, self.best, self.state, self.histogram, self.largest, number, blocks],
         )
         self.mark("histogram")
-        m.launch(
-            "screen_cut", i, 256,
-            [self.screen, self.histogram, self.largest, self.best, self.state, self.redo[0], self.cut, self.rest, self.report, self.tail, self.limit, number],
+        self.launch(
+            "screen_select", "screen_cut", i, 256,
+            [self.screen, self.histogram, self.largest, self.best, self.state, self.redo[0], self.cut, self.report, np.float64(self.tail), self.limit, number],
         )
         self.mark("cut")
 
     def direct(self, which: int) -> None:
         p = self.p
-        module("screen_direct").launch(
-            "screen_direct", 2 * processors, 256,
-            [self.screen, p.slices, p.images, p.ctf, p.weights, p.phases, p.xy, p.orientation_prior, p.translation_prior, self.redo[which],
-             self.bound, self.row_max, self.best, self.scores],
-            64 * (self.words["chunk"] + 1) * 4,
+        self.launch(
+            "screen_direct", "screen_direct", 2 * processors, 256,
+            [self.screen, p.slices, self.shifted, self.energy, p.orientation_prior, p.translation_prior, self.redo[which], self.bound, self.row_max, self.best,
+             self.scores],
         )
         self.mark("direct")
 
     def collect_round(self, number: int) -> None:
         p, (i, o, t, k) = self.p, self.p.shape
-        m = module("screen_select")
         grid = i * self.words["blocks"]
-        rows = [self.screen, self.row_max, self.bound, self.scores, self.best, self.cut, self.redo[1]]
-        m.launch("screen_count", grid, 256, [*rows, self.counts, number])
-        m.launch("screen_scan", 1, 1024, [self.counts, self.redo[1], grid, number])
-        m.launch("screen_collect", grid, 256, [*rows, self.counts, self.sample, self.particle, self.below, number])
-        self.mark("collect")
-        images = [self.screen, p.slices, p.images, p.ctf, p.weights, p.phases, p.xy, p.orientation_prior, p.translation_prior, self.bound]
-        module("screen_rescore").launch(
-            "screen_rescore", 8 * processors, 256,
-            [*images, self.best, self.counts, self.sample, self.particle, self.below, self.state, self.redo[1], self.exact, self.ratio, number],
+        redo = self.redo[1]
+        self.launch(
+            "screen_select", "screen_mark", grid, 256, [self.screen, self.row_max, self.bound, self.scores, self.cut, redo, self.masks, self.counts, number]
+        )
+        self.launch("screen_select", "screen_scan", 1, 1024, [self.counts, redo, grid, number])
+        self.mark("mark")
+        self.launch(
+            "screen_select", "screen_list", grid, 256,
+            [self.screen, self.row_max, self.scores, self.best, redo, self.masks, self.counts, self.sample, self.particle, self.below, number],
+        )
+        self.mark("list")
+        operands = [self.screen, p.slices, self.shifted, self.energy]
+        priors = [p.orientation_prior, p.translation_prior, self.bound]
+        self.launch(
+            "screen_rescore", "screen_rescore", 8 * processors, 256,
+            [*operands, None, *priors, self.best, self.counts, self.sample, self.particle, self.below, self.state, redo, self.exact, self.ratio, number],
         )
         self.mark("rescore")
         if number == 0:
-            module("screen_rescore").launch(
-                "screen_audit", -(-i * self.words["audits"] // 8), 256,
-                [*images, self.row_max, self.scores, self.state, self.ratio, self.report],
+            self.launch(
+                "screen_rescore", "screen_audit", -(-i * self.words["audits"] // 8), 256,
+                [*operands, *priors, self.row_max, self.best, self.scores, self.state, self.ratio, self.report],
             )
             self.mark("audit")
 
@@ -236,25 +226,30 @@ class Screen:
         self.direct(0)
         self.cut_round(1)
         self.collect_round(0)
-        module("screen_rescore").launch(
-            "screen_guard", i, 256, [self.ratio, self.state, self.redo[1], self.histogram, self.largest, self.best, self.report]
+        self.launch(
+            "screen_rescore", "screen_guard", i, 256, [self.ratio, self.state, self.redo[1], self.histogram, self.largest, self.best, self.report]
         )
         self.direct(1)
         self.cut_round(2)
         self.collect_round(2)
-        m = module("screen_decide")
-        m.launch(
-            "screen_decide", i, 256,
-            [self.screen, self.counts, self.sample, self.below, self.exact, self.best, self.cut, self.rest, self.log_max, self.sum, self.best_sample,
-             self.threshold, self.count, self.start, self.run_start, self.report, self.tail],
-        )
-        for starts in (self.start, self.run_start):
-            module("screen_select").launch("screen_scan", 1, 1024, [starts, self.redo[1], i, 0])
-        m.launch(
-            "screen_write", i, 256,
-            [self.screen, self.counts, self.sample, self.exact, self.threshold, self.start, self.run_start, self.first_sample, self.run_group],
+        self.launch(
+            "screen_decide", "screen_decide", i, 1024,
+            [self.screen, self.counts, self.sample, self.below, self.exact, self.best, self.cut, self.histogram, self.log_max, self.sum, self.best_sample,
+             self.threshold, self.key, self.count, self.start, self.run_start, self.report, np.float64(self.tail)],
         )
         self.mark("decide")
+        for starts in (self.start, self.run_start):
+            self.launch("screen_select", "screen_scan", 1, 1024, [starts, self.redo[1], i, 0])
+        self.launch(
+            "screen_decide", "screen_write", i, 1024,
+            [self.screen, self.counts, self.sample, self.exact, self.key, self.count, self.start, self.run_start, self.first_sample, self.run_group],
+        )
+        self.mark("write")
+
+    @property
+    def overflow(self) -> bool:
+        """More candidates, samples or runs than the lists hold: the caller splits the batch."""
+        return int(self.start[-1]) > self.words["group_capacity"] or int(self.run_start[-1]) > self.words["run_capacity"]
 
     def kept(self, i: int) -> torch.Tensor:
         start = self.start.cpu()
