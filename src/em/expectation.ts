@@ -4,7 +4,6 @@ import type {
   ChildSlices,
   CoarseStrategy,
   CompressedSamples,
-  DenseSamples,
   DeviceBuffer,
   LogPriors,
   ParticleBatch,
@@ -12,7 +11,9 @@ import type {
   Runs,
   Runtime,
 } from "../runtime/contract.js";
-import { coarseScratch, compactScratch, fineScratch, sumsScratch } from "../runtime/tables.js";
+import { readScreenReport, type ScreenReport, screenReport } from "../runtime/screen-tables.js";
+import { selectCoarse } from "../runtime/select-coarse.js";
+import { fineScratch, sumsScratch } from "../runtime/tables.js";
 import { type Candidates, keepSignificant } from "./candidates.js";
 import type { PhaseClock } from "./phase-clock.js";
 import { inRows, listViews, type ViewBlock, viewBlock } from "./views.js";
@@ -117,6 +118,8 @@ export interface ExpectationResult {
   readonly runStart: Uint32Array;
   readonly runOrientation: Uint32Array;
   readonly runWeight: Float64Array;
+  /** How the coarse pass went where it was screened. */
+  readonly screen?: ScreenReport;
   /** Bytes of the fine weights: compressed, and what all samples would take. */
   readonly weightBytes: { readonly compressed: number; readonly dense: number };
 }
@@ -181,6 +184,7 @@ export async function expectBatch(
     runStart_i: runtime.alloc("index", "run starts", particles + 1),
     runGroup_r: runtime.alloc("index", "run groups", capacity.runs + 1),
   };
+  const report = runtime.alloc("index", "screen report", screenReport.length);
   const listedSums = batch.listed === undefined ? undefined : await selectListed(batch.listed);
   if (batch.listed === undefined) await selectSamples();
   const start = await runtime.download(compressed.start_i);
@@ -192,6 +196,10 @@ export async function expectBatch(
       `the batch keeps ${groups} samples in ${runCount} orientations and has room for ${capacity.groups} in ${capacity.runs}; use a smaller batch, or --maxsig`,
     );
   const significant = (await runtime.download(count_i)) as Uint32Array;
+  const screen =
+    batch.listed === undefined && !options.correlation
+      ? readScreenReport((await runtime.download(report)) as Uint32Array)
+      : undefined;
   const samples: CompressedSamples = { ...compressed, groups };
   const coarseSums = options.singlePass
     ? (listedSums ?? (await runtime.download(statistics.sum_i)))
@@ -246,6 +254,7 @@ export async function expectBatch(
     runStart,
     runOrientation,
     runWeight,
+    ...(screen === undefined ? {} : { screen }),
     weightBytes: {
       compressed: values * runtime.layout.elementBytes.real + 4 * groups,
       dense: particles * orientations * translations * children * runtime.layout.elementBytes.real,
@@ -254,38 +263,26 @@ export async function expectBatch(
 
   /** The coarse pass up to the list of kept samples. Its buffers go before the fine pass begins. */
   async function selectSamples(): Promise<void> {
-    const { coarse } = batch;
     const { slices_ok } = model;
     if (slices_ok === undefined) throw new Error("no slices of the coarse orientations");
-    const shape = { particles, pixels: coarse.pixels.count };
-    const diff2_iot = runtime.alloc("real", "diff2", particles * orientations * translations);
-    const scratch = runtime.alloc("real", "coarse scratch", coarseScratch(shape, orientations, translations));
-    const pass = { batch: coarse, slices_ok, orientations, phases: coarsePhases, scratch };
-    if (options.correlation) await runtime.crossCorrelation({ ...pass, score_iot: diff2_iot });
-    else await runtime.diff2Coarse({ ...pass, strategy: options.strategy, diff2_iot });
-    runtime.free(scratch);
-    const dense: DenseSamples = { layout: "dense", particles, orientations, translations, values: diff2_iot };
-    await runtime.weightsFromDiff2({ samples: dense, priors: batch.priors, scale, ...statistics });
-    const { fraction } = options;
-    const maxSignificant = options.correlation ? 1 : options.maxSignificant;
-    await runtime.selectSignificant({
-      samples: dense,
-      sum_i: statistics.sum_i,
-      fraction,
-      cap: maxSignificant,
+    await selectCoarse(runtime, {
+      ...statistics,
+      batch: batch.coarse,
+      slices_ok,
+      orientations,
+      phases: coarsePhases,
+      strategy: options.strategy,
+      correlation: options.correlation,
+      scale,
+      priors: batch.priors,
+      fraction: options.fraction,
+      cap: options.correlation ? 1 : options.maxSignificant,
       threshold_i,
       count_i,
-    });
-    const counts = runtime.alloc("index", "compact scratch", compactScratch(particles, orientations));
-    await runtime.compactWeights({
-      samples: dense,
-      threshold_i,
       compressed: { ...compressed, groups: 0 },
       runs,
-      scratch: counts,
+      report,
     });
-    runtime.free(counts);
-    runtime.free(diff2_iot);
   }
 
   /** The coarse pass over the particles' own candidates; the host selects. Returns the sums of all weights. */

@@ -17,8 +17,8 @@ type MemoryMember =
   | "close"
   | "makeFft";
 
-/** The members of a runtime that compute. */
-export type OperationName = Exclude<keyof Runtime, MemoryMember>;
+/** The members that every runtime has and that compute. */
+export type OperationName = Exclude<keyof Runtime, MemoryMember | "screenCoarse">;
 
 // Which file of a runtime an operation is in.
 export type ImageOperation =

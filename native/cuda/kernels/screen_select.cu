@@ -122,7 +122,6 @@ KERNEL(screen_cut, 256)(
   }
   atomicMax(&last, deepest);
   __syncthreads();
-  const bool cut_short = last_counted < last;
   const float edge = fminf((float)(least(last, last_counted) + 1) / bins_a_nat + bound, (float)depth);
   const u32 cut_bin = least((u32)(edge * bins_a_nat), bins - 1);
   if (cut_bin / each == thread) count_above = down_to[cut_bin % each];
@@ -131,7 +130,7 @@ KERNEL(screen_cut, 256)(
   u32 furthest = 0;
   for (u32 n = 0; n < each; n++)
     if (own[n] + deeper > least_rest * sums[0] && down_to[n] <= room) furthest = thread * each + n + 1;
-  if (!cut_short) atomicMax(&more, furthest);
+  atomicMax(&more, furthest);
   __syncthreads();
   if (thread == 0) cut_i[i] = from_ordered(best_i[i]) - fmaxf(edge, (float)more / bins_a_nat);
 }

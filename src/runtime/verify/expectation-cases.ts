@@ -1,10 +1,10 @@
 import {
   type CompressedSamples,
-  coarseStrategies,
   type DenseSamples,
   logZero,
   type ParticleBatch,
   type Runs,
+  scoreStrategies,
 } from "../contract.js";
 import {
   centredGeometry,
@@ -219,7 +219,7 @@ function coarseCases(random: Random, shape: Shape): Case[] {
         return { constants: await bench.get(constants) };
       },
     },
-    ...coarseStrategies.map(
+    ...scoreStrategies.map(
       (strategy): Case => ({
         operation: "diff2Coarse",
         variant: `${strategy}, ${problem.variant}`,
