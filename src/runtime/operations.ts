@@ -19,6 +19,8 @@ type MemoryMember =
 
 /** The members that every runtime has and that compute. */
 export type OperationName = Exclude<keyof Runtime, MemoryMember | "screenCoarse">;
+/** What the contract suite compares: these, and the whole coarse pass. */
+export type ComparedName = OperationName | "selectCoarse";
 
 // Which file of a runtime an operation is in.
 export type ImageOperation =

@@ -1,4 +1,4 @@
-import type { OperationName } from "./operations.js";
+import type { ComparedName } from "./operations.js";
 
 /** How far a runtime may be from `reference`: the relative L2 error of an output, and why that much. 0 means equal. */
 export interface Tolerance {
@@ -30,7 +30,7 @@ const sums: Tolerance = {
 };
 
 /** One row an operation: float32 on WebGPU against float64. */
-export const webGpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
+export const webGpuTolerances: Readonly<Record<ComparedName, Tolerance>> = {
   forwardFft: transform,
   inverseFft: transform,
   shiftImages: rounding,
@@ -63,6 +63,11 @@ export const webGpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
   },
   selectSignificant: exact("weights are compared as they are; masses are summed as integers"),
   compactWeights: exact("indices"),
+  selectCoarse: {
+    bound: 1e-3,
+    reason:
+      "sums and thresholds: what a screen leaves out (under 1 % of the sum) has errors of its 16 bits; indices are equal",
+  },
   normaliseWeights: rounding,
   translationMoments: sums,
   viewTotals: { bound: 1e-6, reason: "sums of a few weights" },
@@ -92,7 +97,7 @@ const float64: Tolerance = {
 };
 
 /** The same on the cpu runtime, which computes in float64 where that costs nothing. */
-export const cpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
+export const cpuTolerances: Readonly<Record<ComparedName, Tolerance>> = {
   ...webGpuTolerances,
   softMask: float64,
   shellPower: float64,
@@ -114,7 +119,7 @@ export const cpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
 };
 
 /** The same on CUDA in single precision. Its mathematical functions are accurate to a few units in the last place. */
-export const cudaTolerances: Readonly<Record<OperationName, Tolerance>> = webGpuTolerances;
+export const cudaTolerances: Readonly<Record<ComparedName, Tolerance>> = webGpuTolerances;
 
 /** By the name of the runtime. */
 export const runtimeTolerances = {

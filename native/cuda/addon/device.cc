@@ -81,7 +81,7 @@ Napi::Value Device::tensor_map(const Napi::CallbackInfo& info) {
     CUtensorMap map{};
     CHECKED(*own.driver, cuTensorMapEncodeTiled, &map, cu_tensor_float16, 2, reinterpret_cast<void*>(address), sizes, strides, box, steps,
             cu_tensor_interleave_none, cu_tensor_swizzle_128, cu_tensor_promotion_256, cu_tensor_zeros);
-    const auto result = Napi::ArrayBuffer::New(info.Env(), sizeof map);
+    auto result = Napi::ArrayBuffer::New(info.Env(), sizeof map);
     memcpy(result.Data(), &map, sizeof map);
     return result;
   });

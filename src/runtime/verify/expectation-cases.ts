@@ -20,7 +20,7 @@ import {
 } from "../tables.js";
 import type { Case, Random, Workbench } from "./harness.js";
 
-interface Shape {
+export interface Shape {
   readonly particles: number;
   readonly orientations: number;
   readonly translations: number;
@@ -33,7 +33,7 @@ interface Shape {
 const classes = 2;
 
 /** Random particles and references with the proportions of real ones: unit noise, a signal of similar size. */
-class Problem {
+export class Problem {
   readonly box: number;
   readonly pixels: number;
   readonly images: Float64Array;
