@@ -1,6 +1,6 @@
 import { openRuntime } from "../src/app/refine/device.js";
 import { openReference } from "../src/runtime/reference/index.js";
-import { runtimeTolerances } from "../src/runtime/tolerances.js";
+import { tolerancesOf } from "../src/runtime/tolerances.js";
 import { type Agreement, compareCase, contractCases } from "../src/runtime/verify/index.js";
 import { type BenchRuntime, deviceLabel } from "./devices.js";
 import type { BenchResult } from "./record.js";
@@ -17,7 +17,7 @@ export async function benchContract(kind: BenchRuntime = "webgpu"): Promise<Benc
     const reference = openReference();
     [device, label] = [gpu.capabilities.device, deviceLabel(gpu)];
     for (const test of contractCases(seed)) {
-      const row = await compareCase(test, reference, gpu, runtimeTolerances[gpu.name]);
+      const row = await compareCase(test, reference, gpu, tolerancesOf(gpu));
       if (!row.ok) failed++;
       const known = worst.get(row.operation);
       const most = known === undefined || row.error > known.error ? row : known;

@@ -48,8 +48,11 @@ const lastLines = (text, count) => text?.trim().split("\n").slice(-count).join("
 /** The contract suite and an iteration against the reference, and the suite in compute-sanitizer. */
 function checkCuda() {
   const verify = cli("verify", "--runtime", "cuda", "--software");
-  console.log(lastLines(run("verify", process.execPath, verify), 120));
-  console.log(lastLines(run("verify --job", process.execPath, [...verify, "--job"]), 20));
+  for (const precision of [[], ["--precision", "double"]]) {
+    const name = ["verify", ...precision].join(" ");
+    console.log(lastLines(run(name, process.execPath, [...verify, ...precision]), 120));
+    console.log(lastLines(run(`${name} --job`, process.execPath, [...verify, ...precision, "--job"]), 20));
+  }
   if (values.sanitize)
     for (const tool of ["memcheck", "racecheck"])
       console.log(

@@ -1,5 +1,5 @@
 // Makes a fresh clone ready: npm packages (when the lock file changed); with --peers, the programs that the tests compare with (RELION,
-// Chromium) and a software driver for WebGPU where there is no graphics card. Uses nothing but Node itself. Quick when there is nothing to do.
+// Chromium), the compiler for the CUDA addon and its emulated driver, and a software driver for WebGPU where there is no graphics card. Uses nothing but Node itself. Quick when there is nothing to do.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -12,6 +12,11 @@ const peers = [
   { name: "RELION", package: "relion", present: () => onPath("relion_refine") },
   { name: "Chromium", package: "chromium", present: () => onPath("chromium") },
   { name: "Vulkan", package: "libvulkan1 mesa-vulkan-drivers", present: hasVulkan },
+  {
+    name: "C++ compiler",
+    package: "g++ make cmake",
+    present: () => process.platform !== "linux" || ["c++", "make", "cmake"].every(onPath),
+  },
 ];
 
 function fail(message) {
@@ -72,7 +77,7 @@ const [major] = process.versions.node.split(".").map(Number);
 if (major < 20) fail(`Node ${process.versions.node} found, 20 or newer needed (https://nodejs.org)`);
 installPackages();
 if (process.argv.includes("--peers")) {
-  installPeers(peers, "tests that compare with them are skipped");
+  installPeers(peers, "tests that need them are skipped");
   if (!hasGraphicsCard() && !installSoftwareVulkan())
     console.log(
       "setup: no graphics card and no software Vulkan driver that WebGPU accepts: what needs WebGPU is left out",

@@ -131,6 +131,8 @@ KERNEL(diff2_fine, const complex *projector_data; const complex *made; const flo
           const float *slices[tile_r];
           float energy[tile_r] = {0};
           child_slices(&from, p->matrices, &kept, row + r, count, p->xy, K, k0, own, buffer, slices);
+          // A tile reads all of its rows.
+          for (u32 a = count; a < tile_r; a++) slices[a] = slices[0];
           if (!p->correlation)
             for (u32 a = 0; a < count; a++) energy[a] = slice_energy(slices[a], p->factors + i * K + k0, own);
           for (u32 g = g0; g < g1; g++) {

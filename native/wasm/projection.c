@@ -44,6 +44,27 @@ KERNEL(project_slices, const complex *projector; const float *matrices; const u3
     slice_values(&from, p->matrices, p->first_row + o, p->xy, p->pixels, p->slices + o * p->pixels);
 }
 
+// Transposed Rz(psi) x direction, nine numbers, for the candidates of a particle (direction by direction), every child of the direction and of the
+// angle. Items: particles.
+KERNEL(list_orientations, const u32 *starts; const u32 *direction_starts; const u32 *direction_list; const u32 *psi_starts; const u32 *psi_list; const float *directions; const float *psis; float *matrices; u32 direction_children; u32 psi_children;) {
+  for (u32 i = first; i < end; i++) {
+    float *to = p->matrices + 9 * p->starts[i] * p->direction_children * p->psi_children;
+    for (u32 d = p->direction_starts[i]; d < p->direction_starts[i + 1]; d++)
+      for (u32 a = p->psi_starts[i]; a < p->psi_starts[i + 1]; a++)
+        for (u32 dc = 0; dc < p->direction_children; dc++)
+          for (u32 ac = 0; ac < p->psi_children; ac++, to += 9) {
+            const float *from = p->directions + 9 * (p->direction_list[d] * p->direction_children + dc);
+            const float *turn = p->psis + 2 * (p->psi_list[a] * p->psi_children + ac);
+            for (u32 column = 0; column < 3; column++) {
+              float x = from[column], y = from[3 + column];
+              to[3 * column] = turn[0] * x + turn[1] * y;
+              to[3 * column + 1] = turn[0] * y - turn[1] * x;
+              to[3 * column + 2] = from[6 + column];
+            }
+          }
+  }
+}
+
 KERNEL(crop_map, const float *padded; float *map; u32 box; u32 padded_box; float scale;) {
   u32 n = p->padded_box, box = p->box, margin = n / 2 - box / 2;
   for (u32 z = first; z < end; z++)

@@ -38,16 +38,30 @@ static f4 log_weights(float *values, u32 count, float prior, const float *shifts
   return most;
 }
 
-KERNEL(weights, float *values; const u32 *starts; const u32 *first_sample; const float *prior_o; const float *prior_t; float *log_max; float *sums; u32 *best; u32 segment; u32 children; u32 orientations; u32 translations; u32 per_particle; float scale;) {
+// Rows of the samples of a particle: orientations, or class by class the candidates of its own (`classes` is not 0).
+typedef struct {
+  u32 count, first, own, candidates;
+} row_list;
+static inline row_list rows_of(const u32 *starts, u32 classes, u32 candidates, u32 orientations, u32 i) {
+  if (classes == 0) return (row_list){orientations, 0, orientations, orientations};
+  u32 own = starts[i + 1] - starts[i];
+  return (row_list){classes * own, starts[i], own, candidates};
+}
+static inline u32 row_orientation(row_list rows, u32 row) { return row / rows.own * rows.candidates + rows.first + row % rows.own; }
+
+// Listed samples (`classes` is not 0): `each` values a candidate, for all translations or the one whose number is the particle's.
+KERNEL(weights, float *values; const u32 *starts; const u32 *first_sample; const float *prior_o; const float *prior_t; float *log_max; float *sums; u32 *best; u32 segment; u32 children; u32 orientations; u32 translations; u32 per_particle; u32 classes; u32 candidates; u32 each; float scale;) {
   for (u32 i = first; i < end; i++) {
     range own = values_of(p->starts, p->segment, p->children, i);
     const float *prior_o = p->prior_o + (p->per_particle ? i * p->orientations : 0);
     const float *prior_t = p->prior_t + i * p->translations;
     f4 tops = splat(log_zero);
-    if (p->starts == 0)
-      for (u32 o = 0; o < p->orientations; o++)
-        tops = log_weights(p->values + own.from + o * p->translations, p->translations, prior_o[o], prior_t, 0, p->scale, tops);
-    else
+    if (p->first_sample == 0) {
+      row_list rows = rows_of(p->starts, p->classes, p->candidates, p->orientations, i);
+      const float *shifts = prior_t + (p->each < p->translations ? i : 0);
+      for (u32 row = 0; row < rows.count; row++)
+        tops = log_weights(p->values + own.from + row * p->each, p->each, prior_o[row_orientation(rows, row)], shifts, 0, p->scale, tops);
+    } else
       for (u32 g = p->starts[i]; g < p->starts[i + 1]; g++) {
         u32 coarse = p->first_sample[g] / p->children;
         tops = log_weights(p->values + g * p->children, p->children, prior_o[coarse / p->translations], 0, prior_t[coarse % p->translations], p->scale, tops);
@@ -186,14 +200,15 @@ KERNEL(select_significant, const float *values; const u32 *starts; float *thresh
 }
 
 // Groups and runs of every particle: counts[2 i], counts[2 i + 1].
-KERNEL(compact_count, const float *values; const float *threshold; u32 *counts; u32 orientations; u32 translations;) {
+KERNEL(compact_count, const float *values; const u32 *starts; const float *threshold; u32 *counts; u32 segment; u32 children; u32 orientations; u32 classes; u32 candidates; u32 each;) {
   for (u32 i = first; i < end; i++) {
     u32 groups = 0, runs = 0;
     float threshold = p->threshold[i];
-    for (u32 o = 0; o < p->orientations; o++) {
-      const float *values = p->values + (i * p->orientations + o) * p->translations;
+    const float *values = p->values + values_of(p->starts, p->segment, p->children, i).from;
+    row_list rows = rows_of(p->starts, p->classes, p->candidates, p->orientations, i);
+    for (u32 row = 0; row < rows.count; row++, values += p->each) {
       u32 kept = 0;
-      for (u32 t = 0; t < p->translations; t++) kept += values[t] >= threshold && values[t] != 0;
+      for (u32 t = 0; t < p->each; t++) kept += values[t] >= threshold && values[t] != 0;
       groups += kept;
       runs += kept > 0;
     }
@@ -214,21 +229,38 @@ KERNEL(compact_scan, const u32 *counts; u32 *starts; u32 *run_starts; u32 *run_g
   if (runs <= p->run_capacity) p->run_groups[runs] = p->starts[p->particles];
 }
 
-KERNEL(compact_write, const float *values; const float *threshold; const u32 *starts; const u32 *run_starts; u32 *first_sample; u32 *run_groups; u32 orientations; u32 translations; u32 children; u32 capacity; u32 run_capacity;) {
+KERNEL(compact_write, const float *values; const u32 *starts; const float *threshold; const u32 *group_starts; const u32 *run_starts; u32 *first_sample; u32 *run_groups; u32 segment; u32 children; u32 orientations; u32 classes; u32 candidates; u32 each; u32 translations; u32 fine_children; u32 capacity; u32 run_capacity;) {
   for (u32 i = first; i < end; i++) {
-    u32 group = p->starts[i], run = p->run_starts[i];
+    u32 group = p->group_starts[i], run = p->run_starts[i];
     float threshold = p->threshold[i];
-    for (u32 o = 0; o < p->orientations; o++) {
-      const float *values = p->values + (i * p->orientations + o) * p->translations;
+    const float *values = p->values + values_of(p->starts, p->segment, p->children, i).from;
+    row_list rows = rows_of(p->starts, p->classes, p->candidates, p->orientations, i);
+    u32 shift = p->each < p->translations ? i : 0;
+    for (u32 row = 0; row < rows.count; row++, values += p->each) {
       u32 begun = group;
-      for (u32 t = 0; t < p->translations; t++) {
+      for (u32 t = 0; t < p->each; t++) {
         if (!(values[t] >= threshold) || values[t] == 0) continue;
-        if (group < p->capacity) p->first_sample[group] = (o * p->translations + t) * p->children;
+        if (group < p->capacity) p->first_sample[group] = (row_orientation(rows, row) * p->translations + t + shift) * p->fine_children;
         group++;
       }
       if (group == begun) continue;
       if (run < p->run_capacity) p->run_groups[run] = begun;
       run++;
+    }
+  }
+}
+
+// Log priors of candidates, by class and candidate, and the first coarse sample of each, by particle, class and candidate.
+KERNEL(list_candidates, const u32 *starts; const u32 *direction_starts; const float *direction_prior; const u32 *psi_starts; const float *psi_prior; const float *class_prior; float *prior_o; u32 *first_sample; u32 classes; u32 candidates; u32 translations; u32 own;) {
+  for (u32 i = first; i < end; i++) {
+    row_list rows = rows_of(p->starts, p->classes, p->candidates, 0, i);
+    u32 angles = p->psi_starts[i + 1] - p->psi_starts[i], *first_sample = p->first_sample + p->classes * rows.first;
+    for (u32 row = 0; row < rows.count; row++) {
+      u32 n = row % rows.own, o = row_orientation(rows, row);
+      float of_class = p->class_prior[row / rows.own];
+      float angular = p->direction_prior[p->direction_starts[i] + n / angles] + p->psi_prior[p->psi_starts[i] + n % angles];
+      p->prior_o[o] = of_class > log_zero ? of_class + angular : log_zero;
+      first_sample[row] = o * p->translations + (p->own ? i : 0);
     }
   }
 }

@@ -1,9 +1,11 @@
 // Scores to weights, in place: exp(L - max L), L = log priors - scale x score; not finite or forbidden: 0. One workgroup a particle; every sum in
-// one order. Dense samples: `segment` values a particle; compressed: groups starts[i] .. starts[i + 1] of `children`.
+// one order. Dense samples: `segment` values a particle; compressed: groups starts[i] .. starts[i + 1] of `children`; listed (`each` is not 0):
+// candidates starts[i] .. starts[i + 1] of every class, `each` values a row, for all `translations` or the one whose number is the particle's.
 //#include common/groups.wgsl
+//#include common/listed.wgsl
 struct Params {
   first_group: u32, end_group: u32,
-  dense: u32, segment: u32, children: u32, orientations: u32, translations: u32, per_particle: u32, scale: f32,
+  dense: u32, segment: u32, children: u32, orientations: u32, translations: u32, per_particle: u32, each: u32, candidates: u32, scale: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> values: array<f32>;
@@ -36,7 +38,13 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lane
   var top_at = begin;
   for (var at = begin + lane; at < end; at += 256u) {
     var coarse = at - begin;
-    if (p.dense == 0u) { coarse = first_sample[at / p.children] / p.children; }
+    if (p.each > 0u) {
+      let first = starts[i];
+      let o = listed_orientation((at - begin) / p.each, first, starts[i + 1u] - first, p.candidates);
+      coarse = o * p.translations + select((at - begin) % p.each, i, p.each < p.translations);
+    } else if (p.dense == 0u) {
+      coarse = first_sample[at / p.children] / p.children;
+    }
     let o = coarse / p.translations + p.per_particle * i * p.orientations;
     let prior = prior_o[o];
     let prior_shift = prior_t[i * p.translations + coarse % p.translations];

@@ -14,6 +14,7 @@ import { pointGroup } from "../geometry/symmetry.js";
 import type { CoarseStrategy, Runtime } from "../runtime/contract.js";
 import { coarseStrategies } from "../runtime/operands.js";
 import { openReference } from "../runtime/reference/index.js";
+import { isDouble } from "../runtime/tolerances.js";
 import { outputError } from "../runtime/verify/harness.js";
 import { writeDataset } from "../simulator/dataset.js";
 import { loadMaps } from "../simulator/plan.js";
@@ -22,16 +23,32 @@ import { parseRefineArguments } from "./refine/arguments.js";
 import { ImageStore } from "./refine/image-store.js";
 import { completeOptions, readParticleSet, readReferences } from "./refine/inputs.js";
 
-/** What is allowed between a float32 runtime and the reference after a whole iteration. */
-export const jobTolerances = {
+interface JobTolerances {
   /** Scores decide; a decision that they leave open within this is a tie. */
-  scores: { diff2: 1e-3, correlation: 2e-6 } satisfies ScoreBounds,
+  readonly scores: ScoreBounds;
   /** Largest probabilities, or correlations. */
-  best: { likelihood: 1e-3, correlation: 2e-6 },
+  readonly best: { readonly likelihood: number; readonly correlation: number };
   /** Noise spectra, relative. */
-  sigma2: 2e-5,
+  readonly sigma2: number;
   /** FSC between the maps, at least; and where a tie fell otherwise. */
+  readonly fsc: number;
+  readonly fscAfterTies: number;
+}
+
+/** What is allowed between a float32 runtime and the reference after a whole iteration. */
+const singleTolerances: JobTolerances = {
+  scores: { diff2: 1e-3, correlation: 2e-6 },
+  best: { likelihood: 1e-3, correlation: 2e-6 },
+  sigma2: 2e-5,
   fsc: 0.9999,
+  fscAfterTies: 0.99,
+};
+/** The same for a float64 runtime: scores of hundreds carry 2^-53 of their size. */
+const doubleTolerances: JobTolerances = {
+  scores: { diff2: 1e-9, correlation: 1e-12 },
+  best: { likelihood: 1e-9, correlation: 1e-12 },
+  sigma2: 1e-11,
+  fsc: 1 - 1e-12,
   fscAfterTies: 0.99,
 };
 
@@ -174,18 +191,19 @@ async function compare(
   const job = await readJob(words, particles);
   const { set } = job;
   report(`${set.count} particles of ${set.box} pixels, ${job.options.K} class(es), ${job.options.sym}`);
+  const tolerances = isDouble(gpu) ? doubleTolerances : singleTolerances;
   const agreements: JobAgreement[] = [];
   for (const scores of ["correlation", "likelihood"] as const) {
     const firstIterCc = scores === "correlation";
     const options = { ...job.options, firstIterCc, alwaysCc: false };
     const reference = openReference();
-    const { runtime, margins } = watchMargins(reference, jobTolerances.scores, options.adaptiveFraction);
+    const { runtime, margins } = watchMargins(reference, tolerances.scores, options.adaptiveFraction);
     const expected = await iterate(runtime, job, options, true);
     await reference.close();
     for (const strategy of firstIterCc ? (["all"] as const) : coarseStrategies) {
       const gsd = strategy === "all" ? options.gsd : strategy;
       const found = await iterate(gpu, job, { ...options, gsd }, false);
-      agreements.push(agreement(scores, strategy, expected, found, margins, job));
+      agreements.push(agreement(scores, strategy, expected, found, margins, job, tolerances));
     }
   }
   return agreements;
@@ -215,6 +233,7 @@ function agreement(
   found: Refinement,
   margins: readonly Margin[],
   { set, options }: Job,
+  tolerances: JobTolerances,
 ): JobAgreement {
   const group = pointGroup(options.sym, { relionUnit: true });
   const search = searchOf(options, expected.sampling, group, set.pixelSize);
@@ -238,7 +257,7 @@ function agreement(
   const fsc = Math.min(
     ...model.classes.map(({ map }, k) => leastCorrelation(map, truth.classes[k].map, shells, set.box)),
   );
-  const leastFsc = poses.other.length > 0 ? jobTolerances.fscAfterTies : jobTolerances.fsc;
+  const leastFsc = poses.other.length > 0 ? tolerances.fscAfterTies : tolerances.fsc;
   return {
     scores,
     strategy,
@@ -252,8 +271,8 @@ function agreement(
     fsc,
     ok:
       poses.wrong.length + wrongCounts.length === 0 &&
-      best <= jobTolerances.best[scores] &&
-      sigma2 <= jobTolerances.sigma2 &&
+      best <= tolerances.best[scores] &&
+      sigma2 <= tolerances.sigma2 &&
       fsc >= leastFsc,
   };
 }

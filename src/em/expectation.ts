@@ -1,5 +1,6 @@
 import { UserError } from "../errors.js";
 import type {
+  CandidateList,
   CentredArray,
   ChildSlices,
   CoarseStrategy,
@@ -10,11 +11,11 @@ import type {
   Phases,
   Runs,
   Runtime,
+  Selection,
 } from "../runtime/contract.js";
 import { readScreenReport, type ScreenReport, screenReport } from "../runtime/screen-tables.js";
-import { selectCoarse } from "../runtime/select-coarse.js";
+import { selectCoarse, selectScored } from "../runtime/select-coarse.js";
 import { fineScratch, sumsScratch } from "../runtime/tables.js";
-import { type Candidates, keepSignificant } from "./candidates.js";
 import type { PhaseClock } from "./phase-clock.js";
 import { inRows, listViews, type ViewBlock, viewBlock } from "./views.js";
 
@@ -75,17 +76,17 @@ export interface ExpectationBatch {
   readonly listed?: ListedOrientations;
 }
 
-/** The orientations of the model are the candidates of the batch then, class-major. */
+/** The orientations of the model are the candidates of the batch then, class-major; their priors are written on the way. */
 export interface ListedOrientations {
-  readonly candidates: Candidates;
+  readonly list: CandidateList;
   /** Room for candidates. */
   readonly capacity: number;
   readonly coarseMatrices: DeviceBuffer;
   /** Translation number i belongs to particle i alone. */
   readonly ownTranslation: boolean;
-  /** Log priors of the classes, and of the translations of each particle. */
-  readonly classPrior: ArrayLike<number>;
-  readonly translation_it: ArrayLike<number>;
+  readonly classPrior_c: DeviceBuffer;
+  /** First candidate of each particle, and the number of all. */
+  readonly start: ArrayLike<number>;
 }
 
 export interface ExpectationOptions {
@@ -185,8 +186,19 @@ export async function expectBatch(
     runGroup_r: runtime.alloc("index", "run groups", capacity.runs + 1),
   };
   const report = runtime.alloc("index", "screen report", screenReport.length);
-  const listedSums = batch.listed === undefined ? undefined : await selectListed(batch.listed);
+  const selection: Selection = {
+    ...statistics,
+    scale,
+    priors: batch.priors,
+    fraction: options.fraction,
+    cap: options.correlation ? 1 : options.maxSignificant,
+    threshold_i,
+    count_i,
+    compressed: { ...compressed, groups: 0 },
+    runs,
+  };
   if (batch.listed === undefined) await selectSamples();
+  else await selectListed(batch.listed);
   const start = await runtime.download(compressed.start_i);
   const runStart = (await runtime.download(runs.runStart_i)) as Uint32Array;
   const groups = start[particles];
@@ -201,9 +213,7 @@ export async function expectBatch(
       ? readScreenReport((await runtime.download(report)) as Uint32Array)
       : undefined;
   const samples: CompressedSamples = { ...compressed, groups };
-  const coarseSums = options.singlePass
-    ? (listedSums ?? (await runtime.download(statistics.sum_i)))
-    : undefined;
+  const coarseSums = options.singlePass ? await runtime.download(statistics.sum_i) : undefined;
   clock?.lap("coarse");
 
   await fineWeights();
@@ -266,89 +276,80 @@ export async function expectBatch(
     const { slices_ok } = model;
     if (slices_ok === undefined) throw new Error("no slices of the coarse orientations");
     await selectCoarse(runtime, {
-      ...statistics,
+      ...selection,
       batch: batch.coarse,
       slices_ok,
       orientations,
       phases: coarsePhases,
       strategy: options.strategy,
       correlation: options.correlation,
-      scale,
-      priors: batch.priors,
-      fraction: options.fraction,
-      cap: options.correlation ? 1 : options.maxSignificant,
-      threshold_i,
-      count_i,
-      compressed: { ...compressed, groups: 0 },
-      runs,
       report,
     });
   }
 
-  /** The coarse pass over the particles' own candidates; the host selects. Returns the sums of all weights. */
-  async function selectListed(listed: ListedOrientations): Promise<Float64Array> {
-    const { candidates, capacity: room, ownTranslation } = listed;
+  /** The coarse pass over the particles' own candidates. */
+  async function selectListed(listed: ListedOrientations): Promise<void> {
+    const { list, ownTranslation, classPrior_c } = listed;
     const each = ownTranslation ? 1 : translations;
-    const groups = classes * candidates.count;
-    const own: CompressedSamples = {
-      layout: "compressed",
-      particles,
-      orientations: groups,
-      translations: ownTranslation ? translations : 1,
-      children: each,
-      capacity: classes * room,
-      groups,
-      start_i: runtime.alloc("index", "candidate starts", particles + 1),
-      firstSample_g: runtime.alloc("index", "candidate samples", classes * room),
-      values: runtime.alloc("real", "candidate scores", classes * room * each),
-    };
-    const scratch = runtime.alloc(
-      "real",
-      "coarse scratch",
-      fineScratch({ particles, pixels: batch.coarse.pixels.count }),
-    );
-    const first: number[] = [];
-    for (let i = 0; i < particles; i++)
-      for (let k = 0; k < classes; k++)
-        for (let o = candidates.start[i]; o < candidates.start[i + 1]; o++)
-          first.push((k * candidates.count + o) * translations + (ownTranslation ? i : 0));
+    const room = classes * listed.capacity;
+    const rowStart_i = runtime.alloc("index", "candidate rows", particles + 1);
+    const firstSample_g = runtime.alloc("index", "candidate samples", room);
+    const values = runtime.alloc("real", "candidate scores", room * each);
+    const pixels = batch.coarse.pixels.count;
+    const scratch = runtime.alloc("real", "coarse scratch", fineScratch({ particles, pixels }));
     runtime.upload(
-      own.start_i,
-      candidates.start.map((start) => classes * start),
+      rowStart_i,
+      Uint32Array.from(listed.start, (start) => classes * start),
     );
-    runtime.upload(own.firstSample_g, Uint32Array.from(first));
+    await runtime.listCandidates({
+      list,
+      classes,
+      classPrior_c,
+      translations,
+      ownTranslation,
+      prior_o: batch.priors.orientation_o,
+      firstSample_g,
+    });
     await runtime.diff2Fine({
       batch: batch.coarse,
       projector: model.projector,
       matrices: listed.coarseMatrices,
-      rows: candidates.count,
+      rows: list.candidates,
       rotations: 1,
       shifts: each,
       phases: coarsePhases,
       scratch,
-      samples: own,
+      samples: {
+        layout: "compressed",
+        particles,
+        orientations: classes * list.candidates,
+        translations: ownTranslation ? translations : 1,
+        children: each,
+        capacity: room,
+        groups: classes * list.candidates,
+        start_i: rowStart_i,
+        firstSample_g,
+        values,
+      },
       correlation: options.correlation,
     });
-    const scores = await runtime.download(own.values, 0, groups * each);
-    for (const buffer of [scratch, own.values, own.firstSample_g, own.start_i]) runtime.free(buffer);
-    const kept = keepSignificant(scores, listed, {
-      classes,
-      translations,
-      scale,
-      fraction: options.fraction,
-      most: options.correlation ? 1 : options.maxSignificant,
-    });
-    runtime.upload(count_i, kept.significant);
-    runtime.upload(compressed.start_i, kept.start);
-    runtime.upload(runs.runStart_i, kept.runStart);
-    if (kept.sample.length <= capacity.groups && kept.runGroup.length <= capacity.runs) {
-      runtime.upload(
-        compressed.firstSample_g,
-        Uint32Array.from(kept.sample, (sample) => sample * children),
-      );
-      runtime.upload(runs.runGroup_r, Uint32Array.from([...kept.runGroup, kept.sample.length]));
-    }
-    return kept.sum;
+    runtime.free(scratch);
+    await selectScored(
+      runtime,
+      {
+        layout: "listed",
+        particles,
+        classes,
+        candidates: list.candidates,
+        translations,
+        ownTranslation,
+        start_i: list.start_i,
+        values,
+      },
+      room,
+      selection,
+    );
+    for (const buffer of [values, firstSample_g, rowStart_i]) runtime.free(buffer);
   }
 
   async function fineWeights(): Promise<void> {

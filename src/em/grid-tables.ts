@@ -1,6 +1,7 @@
 import type { CentredArray, PixelSet, Runtime } from "../runtime/contract.js";
 import { UnsupportedError } from "../runtime/errors.js";
 import type { ExpectationModel, KeptRows } from "./expectation.js";
+import { allCandidates, putCandidates, putTables } from "./orientations.js";
 import type { Search } from "./search.js";
 
 /** What an iteration keeps of all child orientations: slices; slices and views; nothing. */
@@ -18,17 +19,20 @@ export async function gridTables(
   keep: Keep,
 ): Promise<GridTables> {
   const { classes } = projector;
-  const all = Uint32Array.from({ length: search.orientations }, (_, o) => o);
   const orientations = classes * search.orientations;
   const rows = search.orientations * search.rotations;
-  const put = (name: string, values: Float64Array) => {
-    const buffer = runtime.alloc("real", name, values.length);
-    runtime.upload(buffer, values);
-    return buffer;
-  };
   const slices_ok = runtime.alloc("complex", "slices", orientations * coarse.count);
-  const coarseMatrices = put("coarse orientations", search.coarseMatrices(all));
-  const matrices = put("child orientations", search.childMatrices(all));
+  const coarseMatrices = runtime.alloc("real", "coarse orientations", 9 * search.orientations);
+  const matrices = runtime.alloc("real", "child orientations", 9 * rows);
+  runtime.push("job");
+  const room = { directions: search.grid.rot.length, psis: search.grid.psi.length };
+  const list = putCandidates(runtime, 1, allCandidates(room.directions, room.psis), room);
+  for (const [tables, target] of [
+    [putTables(runtime, "coarse", search.coarseTables), coarseMatrices],
+    [putTables(runtime, "child", search.childTables), matrices],
+  ] as const)
+    await runtime.listOrientations({ list, ...tables, matrices: target });
+  runtime.pop("job");
   await runtime.projectSlices({
     projector,
     matrices: coarseMatrices,

@@ -1,4 +1,4 @@
-import { eulerToMatrix, transpose } from "../geometry/euler.js";
+import { eulerToMatrix } from "../geometry/euler.js";
 import { logZero } from "../runtime/contract.js";
 import { ctfLength, ctfRow } from "../runtime/tables.js";
 import { type Candidates, candidateRoom, localCandidates, ownCandidates } from "./candidates.js";
@@ -19,18 +19,18 @@ export interface HostBatch {
   readonly normFactor_i: ArrayLike<number>;
   /** Images that fill what is outside the mask. */
   readonly noise?: ArrayLike<number>;
-  /** Log priors of orientations (of all particles, or of each) and of translations by particle. */
-  readonly orientation: { readonly values: ArrayLike<number>; readonly perParticle: boolean };
+  /** Log priors of orientations (of all particles, or of each), unless these are listed; and of translations by particle. */
+  readonly orientation?: { readonly values: ArrayLike<number>; readonly perParticle: boolean };
   readonly translation_it: ArrayLike<number>;
-  /** Candidates of the particles where each has its own orientations; matrices of them and of their children. */
+  /** Where each particle has its own orientations. */
   readonly listed?: HostList;
 }
 
 export interface HostList {
   readonly candidates: Candidates;
   readonly classPrior: ArrayLike<number>;
-  readonly coarseMatrices: ArrayLike<number>;
-  readonly matrices: ArrayLike<number>;
+  /** The particles' own orientations, nine numbers each, where those are the candidates. */
+  readonly own?: ArrayLike<number>;
   /** Translation of each particle in pixels (pairs), where it keeps its own. */
   readonly ownShifts?: Float64Array;
 }
@@ -67,9 +67,13 @@ export function hostBatch(
   };
 }
 
-/** Whether every particle has its own orientations. */
-export const isListed = ({ options, local }: IterationInput): boolean =>
-  local !== undefined || options.skipAlign || options.skipRotate;
+/** Whether particles keep the orientations that they have. */
+export const keepsOrientations = ({ options }: IterationInput): boolean =>
+  options.skipAlign || options.skipRotate;
+
+/** Whether every particle has orientations of its own. */
+export const isListed = (input: IterationInput): boolean =>
+  input.local !== undefined || keepsOrientations(input);
 
 function priors(
   input: IterationInput,
@@ -77,47 +81,31 @@ function priors(
   shifts: Int32Array,
   listed: HostList | undefined,
 ): Pick<HostBatch, "orientation" | "translation_it"> {
-  if (listed === undefined)
-    return {
-      orientation: orientationPriors(input, particles),
-      translation_it: translationPriors(input, particles, shifts),
-    };
-  const { candidates, classPrior, ownShifts } = listed;
-  const values = Float64Array.from(
-    { length: classPrior.length * candidates.count },
-    (_, o) => classPrior[Math.floor(o / candidates.count)] + candidates.logPrior[o % candidates.count],
-  );
-  return {
-    orientation: { values, perParticle: false },
-    translation_it:
-      ownShifts === undefined
-        ? translationPriors(input, particles, shifts)
-        : new Float64Array(particles.length ** 2),
-  };
+  const translation_it =
+    listed?.ownShifts === undefined
+      ? translationPriors(input, particles, shifts)
+      : new Float64Array(particles.length ** 2);
+  if (listed !== undefined) return { translation_it };
+  return { orientation: orientationPriors(input, particles), translation_it };
 }
 
 function hostList(input: IterationInput, particles: readonly number[], shifts: Int32Array): HostList {
-  const { search, options, state, set, model } = input;
-  if (input.local !== undefined && !options.skipAlign && !options.skipRotate) {
-    const candidates = localCandidates(input, particles);
+  const { options, state, set, model } = input;
+  if (!keepsOrientations(input)) {
     return {
-      candidates,
+      candidates: localCandidates(input, particles),
       classPrior: new Float64Array(model.classes.length),
-      coarseMatrices: search.coarseMatrices(candidates.orientation),
-      matrices: search.childMatrices(candidates.orientation),
     };
   }
-  const matrices = Float64Array.from(
-    particles.flatMap((p) => [...transpose(eulerToMatrix(state.rot[p], state.tilt[p], state.psi[p]))]),
-  );
   const mean = model.classes.reduce((sum, { weight }) => sum + weight, 0) / model.classes.length;
   const fraction = (origins: Float64Array, at: number) =>
     origins[particles[at >> 1]] / set.pixelSize - shifts[at];
   return {
     candidates: ownCandidates(particles.length),
     classPrior: model.classes.map(({ weight }) => (weight > 0 ? Math.log(weight / mean) : logZero)),
-    coarseMatrices: matrices,
-    matrices,
+    own: Float64Array.from(
+      particles.flatMap((p) => [...eulerToMatrix(state.rot[p], state.tilt[p], state.psi[p])]),
+    ),
     ...(options.skipAlign
       ? {
           ownShifts: Float64Array.from({ length: 2 * particles.length }, (_, at) =>
@@ -133,8 +121,8 @@ export function batchLengths(input: IterationInput, count: number): HostBatch {
   const { options, set, search, model } = input;
   const classes = input.oneClass ? 1 : model.classes.length;
   const listed = isListed(input) ? listLengths(input, count) : undefined;
-  const orientations = classes * (listed?.candidates.count ?? search.orientations);
-  const perParticle = isSeeded(input) && listed === undefined;
+  const orientations = classes * search.orientations;
+  const perParticle = isSeeded(input);
   const pixels = { length: count * set.box ** 2 };
   return {
     count,
@@ -145,28 +133,35 @@ export function batchLengths(input: IterationInput, count: number): HostBatch {
     ...(comparesWithoutCtf(input) ? { viewCtf: { length: count * ctfLength } } : {}),
     normFactor_i: { length: count },
     ...(options.zeroMask ? {} : { noise: pixels }),
-    orientation: { values: { length: perParticle ? count * orientations : orientations }, perParticle },
     translation_it: {
       length: count * (listed?.ownShifts === undefined ? search.translations.x.length : count),
     },
-    ...(listed === undefined ? {} : { listed }),
+    ...(listed === undefined
+      ? {
+          orientation: { values: { length: perParticle ? count * orientations : orientations }, perParticle },
+        }
+      : { listed }),
   };
 }
 
 function listLengths(input: IterationInput, count: number): HostList {
-  const { model, search, options } = input;
-  const room = count * candidateRoom(input);
-  const candidates: Candidates = {
-    count: room,
-    start: Uint32Array.from({ length: count + 1 }, (_, i) => Math.floor((i * room) / count)),
-    orientation: new Uint32Array(room),
-    logPrior: new Float64Array(room),
-  };
+  const { model, options } = input;
+  const room = candidateRoom(input);
+  const starts = { length: count + 1 };
+  const [directions, psis] = [{ length: count * room.directions }, { length: count * room.psis }];
   return {
-    candidates,
-    classPrior: new Float64Array(model.classes.length),
-    coarseMatrices: { length: 9 * room },
-    matrices: { length: 9 * room * search.rotations },
+    candidates: {
+      count: count * room.directions * room.psis,
+      start: starts,
+      directionStart: starts,
+      direction: directions,
+      directionPrior: directions,
+      psiStart: starts,
+      psi: psis,
+      psiPrior: psis,
+    },
+    classPrior: { length: model.classes.length },
+    ...(keepsOrientations(input) ? { own: { length: 9 * count } } : {}),
     ...(options.skipAlign ? { ownShifts: new Float64Array(2 * count) } : {}),
   };
 }
@@ -198,31 +193,39 @@ function particleCtf({ options, set, model }: IterationInput, particle: number, 
 }
 
 /** Log priors of the coarse orientations, relative to their mean; one row for all unless particles are bound to classes. */
-function orientationPriors(input: IterationInput, particles: readonly number[]): HostBatch["orientation"] {
-  const { model, search, correlation, seeds, oneClass } = input;
-  const classes = oneClass ? model.classes.slice(0, 1) : model.classes;
-  const psis = search.grid.psi.length;
-  const { orientations } = search;
-  const shared = new Float64Array(classes.length * orientations);
-  const all = classes.flatMap(({ directions }) => [...directions]);
-  const mean = all.reduce((sum, value) => sum + value, 0) / all.length;
-  for (const [k, { directions, weight }] of classes.entries())
-    for (let o = 0; o < orientations; o++) {
-      const value = directions[Math.floor(o / psis)];
-      shared[k * orientations + o] = correlation
-        ? 0
-        : value > 0 && weight > 0
-          ? Math.log(value / mean)
-          : logZero;
-    }
+function orientationPriors(
+  input: IterationInput,
+  particles: readonly number[],
+): NonNullable<HostBatch["orientation"]> {
+  const shared = sharedPriors.get(input) ?? sharedOrientationPriors(input);
+  sharedPriors.set(input, shared);
+  const { search, seeds } = input;
   if (seeds === undefined || !isSeeded(input)) return { values: shared, perParticle: false };
   const values = new Float64Array(particles.length * shared.length);
   for (const [i, particle] of particles.entries())
     values.set(
-      shared.map((prior, at) => (Math.floor(at / orientations) === seeds[particle] ? prior : logZero)),
+      shared.map((prior, at) => (Math.floor(at / search.orientations) === seeds[particle] ? prior : logZero)),
       i * shared.length,
     );
   return { values, perParticle: true };
+}
+
+/** The same for all batches of an iteration. */
+const sharedPriors = new WeakMap<IterationInput, Float64Array>();
+
+function sharedOrientationPriors({ model, search, correlation, oneClass }: IterationInput): Float64Array {
+  const classes = oneClass ? model.classes.slice(0, 1) : model.classes;
+  const psis = search.grid.psi.length;
+  const { orientations } = search;
+  const shared = new Float64Array(classes.length * orientations);
+  if (correlation) return shared;
+  const all = classes.flatMap(({ directions }) => [...directions]);
+  const mean = all.reduce((sum, value) => sum + value, 0) / all.length;
+  for (const [k, { directions, weight }] of classes.entries()) {
+    const logs = directions.map((value) => (value > 0 && weight > 0 ? Math.log(value / mean) : logZero));
+    for (let o = 0; o < orientations; o++) shared[k * orientations + o] = logs[Math.floor(o / psis)];
+  }
+  return shared;
 }
 
 /** Log priors of the coarse translations (unperturbed), relative to their mean. */

@@ -1,7 +1,7 @@
 import type { PointGroup } from "../geometry/symmetry.js";
 import type { DeviceBuffer, ParticleBatch, PixelSet, Runtime } from "../runtime/contract.js";
 import { centredLength, makePhases, makePixels } from "../runtime/tables.js";
-import { candidateRoom, type LocalSearch } from "./candidates.js";
+import { candidateRoom, gridOrientation, type LocalSearch } from "./candidates.js";
 import {
   CapacityError,
   type ExpectationBatch,
@@ -12,11 +12,19 @@ import {
   type ListedOrientations,
 } from "./expectation.js";
 import { type GridTables, gridTables, type Keep } from "./grid-tables.js";
-import { batchLengths, type HostBatch, type HostList, hostBatch, isListed } from "./host-batch.js";
+import {
+  batchLengths,
+  type HostBatch,
+  type HostList,
+  hostBatch,
+  isListed,
+  keepsOrientations,
+} from "./host-batch.js";
 import { prepareImages } from "./images.js";
 import { finishSums, type HostSums, type ReconstructedClass, regularisedMap } from "./maximisation.js";
 import type { Model } from "./model.js";
 import type { RefineOptions } from "./options.js";
+import { type DeviceTables, putCandidates, putTables } from "./orientations.js";
 import type { ParticleSet, ParticleState } from "./particles.js";
 import type { PhaseClock } from "./phase-clock.js";
 import type { DeviceReferences } from "./references.js";
@@ -75,6 +83,11 @@ const viewBytes = 2 ** 26;
 /** Coarse samples that a particle of a batch may keep on average. */
 const keptEach = 4096;
 
+interface CandidateTables {
+  readonly coarse: DeviceTables;
+  readonly child: DeviceTables;
+}
+
 type IterationModel = Omit<ExpectationModel, keyof GridTables>;
 
 /** The expectation of one iteration: fed with batches, asked for the classes. Lives in the scope of its references. */
@@ -87,6 +100,8 @@ export class DeviceIteration {
     private readonly model: IterationModel,
     /** What all particles share of the search; undefined where each has its own orientations. */
     private readonly grid: GridTables | undefined,
+    /** Orientations that candidates come from; undefined where they are the particles' own. */
+    private readonly tables: CandidateTables | undefined,
     private readonly pixels: { readonly coarse: PixelSet; readonly fine: PixelSet; readonly sums: PixelSet },
     private readonly noiseTable: DeviceBuffer,
     private readonly batchSize: number,
@@ -123,6 +138,13 @@ export class DeviceIteration {
     const grid = listed
       ? undefined
       : await gridTables(runtime, projector, search, coarse, fine, same ? batch.keep : "nothing");
+    const tables =
+      listed && !keepsOrientations(input)
+        ? {
+            coarse: putTables(runtime, "coarse", search.coarseTables),
+            child: putTables(runtime, "child", search.childTables),
+          }
+        : undefined;
     const accumulator = runtime.alloc("accumulator", "accumulators", classes * centredLength(projector));
     const expectation: IterationModel = {
       projector,
@@ -151,6 +173,7 @@ export class DeviceIteration {
       input,
       expectation,
       grid,
+      tables,
       { coarse, fine, sums },
       table,
       batch.size,
@@ -247,10 +270,16 @@ export class DeviceIteration {
       );
   }
 
+  /** Room for the candidates of a particle. */
+  private get room(): { readonly directions: number; readonly psis: number; readonly candidates: number } {
+    const room = candidateRoom(this.input);
+    return { ...room, candidates: room.directions * room.psis };
+  }
+
   private get capacity(): ExpectationCapacity {
     const { model, batchSize, pixels, input } = this;
     const classes = model.projector.classes;
-    const each = this.grid?.orientations ?? classes * candidateRoom(input);
+    const each = this.grid?.orientations ?? classes * this.room.candidates;
     const translations = input.options.skipAlign ? 1 : model.coarsePhases.count;
     const groups = batchSize * Math.min(each * translations, keptEach);
     const runs = Math.min(groups, batchSize * each);
@@ -284,19 +313,20 @@ export class DeviceIteration {
     { listed }: HostBatch,
     particles: readonly number[],
   ): Pick<BatchResult, "result" | "poses"> {
-    const { search, options, state } = this.input;
+    const { search, state } = this.input;
     const poseOf = (sample: number) => (sample >= 0 ? search.pose(sample) : undefined);
     if (listed === undefined) return { result, poses: Array.from(result.bestSample, poseOf) };
     const { candidates, ownShifts } = listed;
-    const own = options.skipAlign || options.skipRotate;
-    const gridOf = (o: number) =>
+    const own = keepsOrientations(this.input);
+    const psis = search.grid.psi.length;
+    const gridOf = (o: number, i: number) =>
       Math.floor(o / candidates.count) * search.orientations +
-      (own ? 0 : candidates.orientation[o % candidates.count]);
+      (own ? 0 : gridOrientation(candidates, psis, i, o % candidates.count));
     const translations = ownShifts === undefined ? search.translations.x.length : particles.length;
     const each = translations * search.children;
     const poses = Array.from(result.bestSample, (sample, i): Pose | undefined => {
       if (sample < 0) return undefined;
-      const inGrid = gridOf(Math.floor(sample / each)) * each + (sample % each);
+      const inGrid = gridOf(Math.floor(sample / each), i) * each + (sample % each);
       if (!own) return search.pose(inGrid);
       const p = particles[i];
       const { class: k, ...shift } =
@@ -309,7 +339,11 @@ export class DeviceIteration {
             };
       return { ...shift, rot: state.rot[p], tilt: state.tilt[p], psi: state.psi[p], class: k };
     });
-    return { result: { ...result, runOrientation: result.runOrientation.map(gridOf) }, poses };
+    const runOrientation = result.runOrientation.slice();
+    for (const i of particles.keys())
+      for (let run = result.runStart[i]; run < result.runStart[i + 1]; run++)
+        runOrientation[run] = gridOf(runOrientation[run], i);
+    return { result: { ...result, runOrientation }, poses };
   }
 
   /** A batch of which only the lengths matter: for memory plans. */
@@ -393,12 +427,23 @@ export class DeviceIteration {
         unmasked_ik,
         sumWeights_ik,
         priors: {
-          orientation_o: put("real", "orientation priors", host.orientation.values),
-          perParticle: host.orientation.perParticle,
+          ...(host.orientation === undefined
+            ? {
+                orientation_o: runtime.alloc(
+                  "real",
+                  "orientation priors",
+                  this.model.projector.classes * this.batchSize * this.room.candidates,
+                ),
+                perParticle: false,
+              }
+            : {
+                orientation_o: put("real", "orientation priors", host.orientation.values),
+                perParticle: host.orientation.perParticle,
+              }),
           translation_it: put("real", "translation priors", host.translation_it),
         },
       };
-      const listed = host.listed === undefined ? undefined : this.listedTables(host.listed, host);
+      const listed = host.listed === undefined ? undefined : await this.listedTables(host.listed, count);
       if (clock !== undefined) {
         await runtime.finish();
         clock.lap("prepare");
@@ -429,26 +474,36 @@ export class DeviceIteration {
   }
 
   /** Orientations, and translations where they are the particles' own, of one batch. */
-  private listedTables(
-    list: HostList,
-    { count, translation_it }: HostBatch,
-  ): { model: Partial<IterationModel> & GridTables; orientations: ListedOrientations } {
+  private async listedTables(
+    { candidates, classPrior, own, ownShifts }: HostList,
+    count: number,
+  ): Promise<{ model: Partial<IterationModel> & GridTables; orientations: ListedOrientations }> {
     const { runtime, input, pixels, batchSize } = this;
     const { search, set } = input;
-    const { candidates, classPrior, ownShifts } = list;
-    const capacity = batchSize * candidateRoom(input);
-    if (candidates.count > capacity)
+    const { directions, psis, candidates: each } = this.room;
+    const room = { directions: batchSize * directions, psis: batchSize * psis };
+    const capacity = batchSize * each;
+    if (
+      candidates.count > capacity ||
+      candidates.direction.length > room.directions ||
+      candidates.psi.length > room.psis
+    )
       throw new CapacityError(`${candidates.count} candidates, room for ${capacity}`);
+    const list = putCandidates(runtime, count, candidates, room);
+    const classPrior_c = runtime.alloc("real", "class priors", classPrior.length);
+    runtime.upload(classPrior_c, classPrior);
     const coarseMatrices = runtime.alloc("real", "candidate orientations", 9 * capacity);
     const matrices = runtime.alloc("real", "child orientations", 9 * capacity * search.rotations);
-    runtime.upload(coarseMatrices, list.coarseMatrices);
-    runtime.upload(matrices, list.matrices);
+    const tables = own === undefined ? this.tables : ownTables(runtime, own);
+    if (tables === undefined) throw new Error("no tables of orientations");
+    await runtime.listOrientations({ list, ...tables.coarse, matrices: coarseMatrices });
+    await runtime.listOrientations({ list, ...tables.child, matrices });
     const phases = (size: number) => makePhases(runtime, ownShifts ?? [], size, set.box);
-    let own: Partial<IterationModel> = {};
+    let model: Partial<IterationModel> = {};
     if (ownShifts !== undefined) {
       const childTranslations_t2 = runtime.alloc("real", "own translations", 2 * count);
       runtime.upload(childTranslations_t2, ownShifts);
-      own = {
+      model = {
         coarsePhases: phases(pixels.coarse.size),
         finePhases: phases(pixels.fine.size),
         sumPhases: phases(pixels.sums.size),
@@ -460,15 +515,15 @@ export class DeviceIteration {
         orientations: this.model.projector.classes * candidates.count,
         matrices,
         rows: candidates.count * search.rotations,
-        ...own,
+        ...model,
       },
       orientations: {
-        candidates,
+        list,
         capacity,
         coarseMatrices,
         ownTranslation: ownShifts !== undefined,
-        classPrior,
-        translation_it,
+        classPrior_c,
+        start: candidates.start,
       },
     };
   }
@@ -491,6 +546,17 @@ export class DeviceIteration {
       out_ik,
     });
   }
+}
+
+/** The particles' own orientations (nine numbers each), which have no children. */
+function ownTables(runtime: Runtime, own: ArrayLike<number>): CandidateTables {
+  const tables = putTables(runtime, "own", {
+    directions: own,
+    directionChildren: 1,
+    psis: [1, 0],
+    psiChildren: 1,
+  });
+  return { coarse: tables, child: tables };
 }
 
 /** Signed whole numbers in two's complement. */

@@ -1,4 +1,4 @@
-import { type EulerAngles, eulerToMatrix, type Matrix3, matrixToEuler, multiply } from "../geometry/euler.js";
+import { type EulerAngles, eulerToMatrix, matrixToEuler, multiply } from "../geometry/euler.js";
 import { childPixels, pixelDirection } from "../geometry/healpix.js";
 import { angularStep, type OrientationGrid, oversampledOrientations } from "../geometry/sampling.js";
 import { oversampledTranslations, type TranslationGrid } from "../geometry/translations.js";
@@ -23,11 +23,21 @@ export interface Search {
   /** Translations in pixels, pairs. */
   readonly coarseShifts: Float64Array;
   readonly childShifts: Float64Array;
-  /** Inverse orientations of listed coarse orientations, and of all their children: nine numbers each. */
-  coarseMatrices(list: ArrayLike<number>): Float64Array;
-  childMatrices(list: ArrayLike<number>): Float64Array;
+  /** Perturbed orientations in parts: coarse ones, and all their children. */
+  readonly coarseTables: OrientationTables;
+  readonly childTables: OrientationTables;
   /** The pose of a fine sample. */
   pose(sample: number): Pose;
+}
+
+/** Orientations as rotations of directions to z and in-plane angles, each with so many children. */
+export interface OrientationTables {
+  /** Nine numbers each. */
+  readonly directions: ArrayLike<number>;
+  readonly directionChildren: number;
+  /** Cosine and sine. */
+  readonly psis: ArrayLike<number>;
+  readonly psiChildren: number;
 }
 
 const radians = Math.PI / 180;
@@ -51,18 +61,7 @@ export function makeSearch(
     instance === 0
       ? angles
       : matrixToEuler(multiply(eulerToMatrix(angles.rot, angles.tilt, angles.psi), perturbation));
-  /** Transposed Rz(psi) times a perturbed direction. */
-  const put = (to: Float64Array, at: number, direction: Matrix3, psi: number) => {
-    const [c, s] = [Math.cos(psi * radians), Math.sin(psi * radians)];
-    for (let column = 0; column < 3; column++) {
-      const [x, y] = [direction[column], direction[3 + column]];
-      to[at + 3 * column] = c * x + s * y;
-      to[at + 3 * column + 1] = c * y - s * x;
-      to[at + 3 * column + 2] = direction[6 + column];
-    }
-  };
   const directionMatrix = (rot: number, tilt: number) => multiply(eulerToMatrix(rot, tilt, 0), perturbation);
-  const parts = 2 ** oversampling;
   const coarse: number[] = [];
   const child: number[] = [];
   for (let t = 0; t < translations.x.length; t++) {
@@ -71,15 +70,32 @@ export function makeSearch(
     for (const [x, y] of oversampledTranslations(translations, t, oversampling, instance))
       child.push(x / pixelSize, y / pixelSize);
   }
-  const coarseDirections = new Map<number, Matrix3>();
-  const childDirections = new Map<number, Matrix3[]>();
-  const held = <T>(map: Map<number, T>, direction: number, make: () => T): T => {
-    let found = map.get(direction);
-    if (found === undefined) {
-      found = make();
-      map.set(direction, found);
-    }
-    return found;
+  const turns = (angles: readonly number[]) =>
+    Float64Array.from(angles.flatMap((psi) => [Math.cos(psi * radians), Math.sin(psi * radians)]));
+  const coarseDirections = new Float64Array(9 * grid.rot.length);
+  for (const [direction, rot] of grid.rot.entries())
+    coarseDirections.set(directionMatrix(rot, grid.tilt[direction]), 9 * direction);
+  const coarseTables: OrientationTables = {
+    directions: coarseDirections,
+    directionChildren: 1,
+    psis: turns([...grid.psi]),
+    psiChildren: 1,
+  };
+  const childTables = (): OrientationTables => {
+    if (oversampling === 0) return coarseTables;
+    const directionChildren = 4 ** oversampling;
+    const directions = new Float64Array(9 * directionChildren * grid.rot.length);
+    let at = 0;
+    for (const parent of grid.pixel)
+      for (const pixel of childPixels(parent, oversampling)) {
+        const { rot, tilt } = pixelDirection(grid.order + oversampling, pixel);
+        directions.set(directionMatrix(rot, tilt), at);
+        at += 9;
+      }
+    const psiChildren = 2 ** oversampling;
+    const own = Array.from({ length: psiChildren }, (_, k) => grid.psiStep * ((0.5 + k) / psiChildren - 0.5));
+    const psis = turns([...grid.psi].flatMap((psi) => own.map((child) => psi + child)));
+    return { directions, directionChildren, psis, psiChildren };
   };
   return {
     grid,
@@ -91,36 +107,8 @@ export function makeSearch(
     children,
     coarseShifts: Float64Array.from(coarse),
     childShifts: Float64Array.from(child),
-    coarseMatrices(list) {
-      const matrices = new Float64Array(9 * list.length);
-      for (let at = 0; at < list.length; at++) {
-        const direction = Math.floor(list[at] / psis);
-        const matrix = held(coarseDirections, direction, () =>
-          directionMatrix(grid.rot[direction], grid.tilt[direction]),
-        );
-        put(matrices, 9 * at, matrix, grid.psi[list[at] % psis]);
-      }
-      return matrices;
-    },
-    childMatrices(list) {
-      if (oversampling === 0) return this.coarseMatrices(list);
-      const matrices = new Float64Array(9 * rotations * list.length);
-      let out = 0;
-      for (let at = 0; at < list.length; at++) {
-        const direction = Math.floor(list[at] / psis);
-        const own = held(childDirections, direction, () =>
-          childPixels(grid.pixel[direction], oversampling).map((pixel) => {
-            const { rot, tilt } = pixelDirection(grid.order + oversampling, pixel);
-            return directionMatrix(rot, tilt);
-          }),
-        );
-        const psi = grid.psi[list[at] % psis];
-        for (const matrix of own)
-          for (let k = 0; k < parts; k++, out += 9)
-            put(matrices, out, matrix, psi + grid.psiStep * ((0.5 + k) / parts - 0.5));
-      }
-      return matrices;
-    },
+    coarseTables,
+    childTables: childTables(),
     pose(sample) {
       const [parent, own] = [Math.floor(sample / children), sample % children];
       const count = translations.x.length;

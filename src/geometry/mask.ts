@@ -13,7 +13,8 @@ function forEachDistance(shape: readonly number[], visit: (distance: number, ind
   for (let z = 0, index = 0; z < depth; z++) {
     const dz = depth === 1 ? 0 : z - centre;
     for (let y = 0; y < n; y++)
-      for (let x = 0; x < n; x++, index++) visit(Math.hypot(x - centre, y - centre, dz), index);
+      for (let x = 0; x < n; x++, index++)
+        visit(Math.sqrt((x - centre) ** 2 + (y - centre) ** 2 + dz * dz), index);
   }
 }
 

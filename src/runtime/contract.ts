@@ -65,6 +65,9 @@ export interface Runtime {
   /** Central slices by trilinear interpolation at inverse orientations (`matrices`, nine numbers each). */
   projectSlices(a: args.ProjectSlices): Promise<void>;
 
+  /** Inverse orientations of candidates: transposed Rz(psi) x direction. */
+  listOrientations(a: args.ListOrientations): Promise<void>;
+
   // Expectation. diff2 is the squared difference less the constant 1/2 sum_k w |X|^2 of its particle, which cancels in the weights.
   /** constant_i = 1/2 sum_k w_ik |X_ik|^2 */
   imageConstants(a: args.ImageConstants): Promise<void>;
@@ -74,6 +77,11 @@ export interface Runtime {
   crossCorrelation(a: args.CrossCorrelation): Promise<void>;
   /** diff2_gc of the children of the kept parents only. */
   diff2Fine(a: args.Diff2Fine): Promise<void>;
+  /**
+   * Log priors of candidates: those of direction, in-plane angle and class added, `logZero` where the class is forbidden; and the first coarse
+   * sample of each, (class x candidates + candidate) x translations.
+   */
+  listCandidates(a: args.ListCandidates): Promise<void>;
   /**
    * Scores to weights, in place: exp(L - max L), L = -scale x score + log priors. Scores that are not finite get weight 0.
    * `logMax_i` = max L, `sum_i` = sum of weights (0: the particle failed), `best_i` = first sample of weight 1, counted in its particle.

@@ -146,7 +146,67 @@ export interface CompressedSamples {
   readonly firstSample_g: DeviceBuffer;
   readonly values: DeviceBuffer;
 }
-export type Samples = DenseSamples | CompressedSamples;
+
+/**
+ * Every translation of the orientations that particles are compared with, each particle with its own: values by particle, class, candidate
+ * and translation. Its coarse sample is (class x candidates + candidate) x translations + translation.
+ */
+export interface ListedSamples {
+  readonly layout: "listed";
+  readonly particles: number;
+  readonly classes: number;
+  /** Of one class, of all particles. */
+  readonly candidates: number;
+  readonly translations: number;
+  /** One value a candidate: the translation whose number is the particle's. */
+  readonly ownTranslation: boolean;
+  /** First candidate of each particle, and the number of all. */
+  readonly start_i: DeviceBuffer;
+  readonly values: DeviceBuffer;
+}
+export type Samples = DenseSamples | CompressedSamples | ListedSamples;
+
+/**
+ * Candidate orientations of each particle: every listed direction with every listed in-plane angle, the angle running fastest. Log priors lie
+ * beside the entries; `start_i`, as the other starts, ends with the number of all.
+ */
+export interface CandidateList {
+  readonly particles: number;
+  readonly candidates: number;
+  readonly start_i: DeviceBuffer;
+  readonly directionStart_i: DeviceBuffer;
+  /** Entries of a table of directions. */
+  readonly direction_d: DeviceBuffer;
+  readonly directionPrior_d: DeviceBuffer;
+  readonly psiStart_i: DeviceBuffer;
+  readonly psi_a: DeviceBuffer;
+  readonly psiPrior_a: DeviceBuffer;
+}
+
+export interface ListOrientations {
+  readonly list: CandidateList;
+  /** Rotations that take a direction to z: nine numbers each, `directionChildren` an entry. */
+  readonly directions: DeviceBuffer;
+  readonly directionChildren: number;
+  /** Cosine and sine of in-plane angles, `psiChildren` an entry. */
+  readonly psis: DeviceBuffer;
+  readonly psiChildren: number;
+  /** Nine numbers for every candidate, direction child and angle child. */
+  readonly matrices: DeviceBuffer;
+}
+
+export interface ListCandidates {
+  readonly list: CandidateList;
+  readonly classes: number;
+  readonly classPrior_c: DeviceBuffer;
+  readonly translations: number;
+  /** The first sample is that of the translation whose number is the particle's. */
+  readonly ownTranslation: boolean;
+  /** By class and candidate. */
+  readonly prior_o: DeviceBuffer;
+  /** By particle, class and candidate. */
+  readonly firstSample_g: DeviceBuffer;
+}
 
 /** Consecutive groups of one particle and parent orientation. */
 export interface Runs {
@@ -329,30 +389,32 @@ export interface SelectSignificant {
 }
 
 export interface CompactWeights {
-  readonly samples: DenseSamples;
+  readonly samples: DenseSamples | ListedSamples;
   readonly threshold_i: DeviceBuffer;
   readonly compressed: CompressedSamples;
   readonly runs: Runs;
   readonly scratch: DeviceBuffer;
 }
 
-/** From the images of a batch to the list of its kept samples. */
-export interface CoarseSelection extends Omit<CoarsePass, "scratch"> {
-  /** Normalised cross-correlations, of which the best counts. */
-  readonly correlation: boolean;
-  /** As in `WeightsFromDiff2`. */
+/** From scores to the list of kept samples: what `weightsFromDiff2`, `selectSignificant` and `compactWeights` take and leave. */
+export interface Selection {
   readonly scale: number;
   readonly priors: LogPriors;
   readonly logMax_i: DeviceBuffer;
   readonly sum_i: DeviceBuffer;
   readonly best_i: DeviceBuffer;
-  /** As in `SelectSignificant`. */
   readonly fraction: number;
   readonly cap: number;
   readonly threshold_i: DeviceBuffer;
   readonly count_i: DeviceBuffer;
   readonly compressed: CompressedSamples;
   readonly runs: Runs;
+}
+
+/** From the images of a batch to the list of its kept samples. */
+export interface CoarseSelection extends Omit<CoarsePass, "scratch">, Selection {
+  /** Normalised cross-correlations, of which the best counts. */
+  readonly correlation: boolean;
 }
 
 export interface ScreenCoarse extends CoarseSelection {

@@ -39,7 +39,8 @@ export type ProjectionOperation =
   | "projectSlices"
   | "cropMap"
   | "correctGridding"
-  | "insertData";
+  | "insertData"
+  | "listOrientations";
 export type ExpectationOperation =
   | "imageConstants"
   | "diff2Coarse"
@@ -53,7 +54,8 @@ export type WeightOperation =
   | "selectSignificant"
   | "compactWeights"
   | "normaliseWeights"
-  | "translationMoments";
+  | "translationMoments"
+  | "listCandidates";
 export type MaximisationOperation =
   | "backproject"
   | "finishAccumulator"

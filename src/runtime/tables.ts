@@ -159,9 +159,8 @@ export const maskPart = 65536;
 export const maskScratch = (shape: readonly number[], count: number): number =>
   2 * count * Math.ceil(shape.reduce((product, n) => product * n, 1) / maskPart);
 
-/** Index words of the scratch of `compactWeights`. */
-export const compactScratch = (particles: number, orientations: number): number =>
-  2 * particles * orientations + 2 * Math.ceil((particles * orientations) / scanBlock) + 2;
+/** Index words of the scratch of `compactWeights`; rows: orientations of all particles (and classes, where they are listed). */
+export const compactScratch = (rows: number): number => 2 * rows + 2 * Math.ceil(rows / scanBlock) + 2;
 
 /** Rows that one workgroup of a prefix sum handles. */
 export const scanBlock = 1024;

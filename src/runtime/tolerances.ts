@@ -1,3 +1,4 @@
+import type { Runtime } from "./contract.js";
 import type { ComparedName } from "./operations.js";
 
 /** How far a runtime may be from `reference`: the relative L2 error of an output, and why that much. 0 means equal. */
@@ -46,6 +47,7 @@ export const webGpuTolerances: Readonly<Record<ComparedName, Tolerance>> = {
   padMap: trigonometry,
   makeProjector: rounding,
   projectSlices: interpolation,
+  listOrientations: rounding,
   cropMap: rounding,
   correctGridding: trigonometry,
   insertData: rounding,
@@ -57,6 +59,7 @@ export const webGpuTolerances: Readonly<Record<ComparedName, Tolerance>> = {
   },
   crossCorrelation: sums,
   diff2Fine: { bound: 1e-5, reason: "slices interpolated in float32, sums over pixels" },
+  listCandidates: rounding,
   weightsFromDiff2: {
     bound: 5e-5,
     reason: "exp of WGSL may be off by 3 + 2 |x| units in the last place, |x| up to 88",
@@ -121,10 +124,90 @@ export const cpuTolerances: Readonly<Record<ComparedName, Tolerance>> = {
 /** The same on CUDA in single precision. Its mathematical functions are accurate to a few units in the last place. */
 export const cudaTolerances: Readonly<Record<ComparedName, Tolerance>> = webGpuTolerances;
 
-/** By the name of the runtime. */
-export const runtimeTolerances = {
+const rounding64: Tolerance = {
+  bound: 1e-14,
+  reason: "float64 on both sides: a few roundings (2^-53 each), where a device may fuse a product with a sum",
+};
+const sums64: Tolerance = {
+  bound: 1e-12,
+  reason: "float64 sums of up to thousands of terms, of either sign, in another order than the reference's",
+};
+const interpolation64: Tolerance = {
+  bound: 1e-12,
+  reason: "coordinates of up to a few hundred elements carry 2^-53 of their size into the trilinear weights",
+};
+
+/** The same on CUDA in double precision. */
+export const cudaDoubleTolerances: Readonly<Record<ComparedName, Tolerance>> = {
+  forwardFft: { bound: 1e-14, reason: "float64 butterflies: error grows with log2 n, about 2^-53 each pass" },
+  inverseFft: { bound: 1e-14, reason: "float64 butterflies: error grows with log2 n, about 2^-53 each pass" },
+  shiftImages: rounding64,
+  softMask: sums64,
+  shellPower: sums64,
+  packPixels: exact("values are copied with a sign"),
+  ctf: {
+    bound: 1e-13,
+    reason: "gamma of ten turns carries an error of a few 2^-53 of its size into the sine",
+  },
+  spreadShells: exact("values are copied; shells come from whole numbers"),
+  lowPass: rounding64,
+  padMap: rounding64,
+  makeProjector: rounding64,
+  projectSlices: interpolation64,
+  listOrientations: rounding64,
+  cropMap: rounding64,
+  correctGridding: rounding64,
+  insertData: rounding64,
+  imageConstants: sums64,
+  diff2Coarse: sums64,
+  crossCorrelation: sums64,
+  diff2Fine: sums64,
+  listCandidates: rounding64,
+  weightsFromDiff2: {
+    bound: 1e-12,
+    reason: "log weights are differences of scores of hundreds: 2^-53 of them goes into the exponent",
+  },
+  selectSignificant: exact("weights are compared as they are; masses are summed as integers"),
+  compactWeights: exact("indices"),
+  selectCoarse: sums64,
+  normaliseWeights: rounding64,
+  translationMoments: sums64,
+  viewTotals: sums64,
+  weightedSums: sums64,
+  shellTerms: sums64,
+  backproject: {
+    bound: 1e-8,
+    reason:
+      "sums of integers in units of 2^-30 in the suite: each contribution is rounded to one, whatever computes it",
+  },
+  finishAccumulator: rounding64,
+  symmetrise: interpolation64,
+  shellStatistics: sums64,
+  shellProducts: sums64,
+  joinHalves: rounding64,
+  downsample: rounding64,
+  addPrior: rounding64,
+  griddingProduct: rounding64,
+  griddingKernel: {
+    bound: 1e-12,
+    reason: "the table is cut to whole entries at float64 radii: both sides take the same entry",
+  },
+  griddingUpdate: rounding64,
+  inverseWeight: rounding64,
+};
+
+const tolerances = {
   reference: webGpuTolerances,
   webgpu: webGpuTolerances,
   cpu: cpuTolerances,
   cuda: cudaTolerances,
 } as const;
+
+/** What holds for a runtime as it was opened. */
+export const tolerancesOf = (
+  runtime: Pick<Runtime, "name" | "layout">,
+): Readonly<Record<ComparedName, Tolerance>> =>
+  runtime.name === "cuda" && isDouble(runtime) ? cudaDoubleTolerances : tolerances[runtime.name];
+
+/** Whether the numbers of a runtime are float64. */
+export const isDouble = ({ layout }: Pick<Runtime, "layout">): boolean => layout.elementBytes.real === 8;

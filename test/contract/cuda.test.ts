@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Runtime } from "../../src/runtime/contract.js";
 import { openReference } from "../../src/runtime/reference/index.js";
-import { cudaTolerances } from "../../src/runtime/tolerances.js";
+import { tolerancesOf } from "../../src/runtime/tolerances.js";
 import { compareCase, contractCases, runCase } from "../../src/runtime/verify/index.js";
 import { describeCuda, openTestCuda } from "../support/cuda.js";
 
@@ -9,24 +9,27 @@ const seed = Number(process.env.CRYOTILE_SEED ?? Date.now() % 2 ** 31);
 console.log(`contract suite on cuda: seed ${seed} (CRYOTILE_SEED=${seed} repeats it)`);
 const cases = contractCases(seed);
 
-describeCuda("cuda agrees with reference", () => {
-  let reference: Runtime;
-  let cuda: Runtime;
-  beforeAll(async () => {
-    reference = openReference();
-    cuda = await openTestCuda();
-  });
-  afterAll(async () => {
-    expect(cuda.memory.held).toEqual([]);
-    await cuda.close();
-  });
-
-  for (const test of cases)
-    it(`${test.operation}: ${test.variant}`, async () => {
-      const { error, tolerance, ok } = await compareCase(test, reference, cuda, cudaTolerances);
-      expect(ok, `error ${error}, tolerance ${tolerance}`).toBe(true);
+describeCuda.each(["single", "double"] as const)(
+  "cuda in %s precision agrees with reference",
+  (precision) => {
+    let reference: Runtime;
+    let cuda: Runtime;
+    beforeAll(async () => {
+      reference = openReference();
+      cuda = await openTestCuda({ precision });
     });
-});
+    afterAll(async () => {
+      expect(cuda.memory.held).toEqual([]);
+      await cuda.close();
+    });
+
+    for (const test of cases)
+      it(`${test.operation}: ${test.variant}`, async () => {
+        const { error, tolerance, ok } = await compareCase(test, reference, cuda, tolerancesOf(cuda));
+        expect(ok, `error ${error}, tolerance ${tolerance}`).toBe(true);
+      });
+  },
+);
 
 describeCuda("cuda repeats itself", () => {
   it("gives the same bytes twice", async () => {

@@ -8,8 +8,11 @@ const folder = resolve(import.meta.dirname, "../../build/cuda");
 
 /** A driver that runs kernels on the processor; npm test builds it. */
 export const emulatedDriver = join(folder, "emulator", "libcuda.so.1");
+/** The addon, and what it knows about the kernels. */
+export const cudaAddon = join(folder, "cryotile_cuda.node");
+export const cudaDeclarations = join(folder, "kernels.json");
 
-const missing = !existsSync(emulatedDriver) || !existsSync(join(folder, "cryotile_cuda.node"));
+const missing = !existsSync(emulatedDriver) || !existsSync(cudaAddon);
 if (missing) {
   const notice = "the emulated CUDA driver is not built (a C++ compiler and cmake are needed)";
   if (process.env.CI) throw new Error(notice);

@@ -17,7 +17,6 @@ struct CUuuid {
 
 constexpr CUresult cu_success = 0;
 constexpr CUresult cu_out_of_memory = 2;
-constexpr CUresult cu_not_ready = 600;
 
 constexpr int cu_attribute_multiprocessors = 16;
 constexpr int cu_attribute_exec_timeout = 17;
@@ -78,12 +77,10 @@ struct alignas(64) CUtensorMap {
                             void** extra))                                                                               \
   FUNCTION(cuStreamCreate, (CUstream * stream, unsigned flags))                                                          \
   FUNCTION(cuStreamDestroy_v2, (CUstream stream))                                                                        \
-  FUNCTION(cuStreamWaitEvent, (CUstream stream, CUevent event, unsigned flags))                                          \
   FUNCTION(cuStreamSynchronize, (CUstream stream))                                                                       \
   FUNCTION(cuEventCreate, (CUevent * event, unsigned flags))                                                             \
   FUNCTION(cuEventDestroy_v2, (CUevent event))                                                                           \
   FUNCTION(cuEventRecord, (CUevent event, CUstream stream))                                                              \
-  FUNCTION(cuEventQuery, (CUevent event))                                                                                \
   FUNCTION(cuEventSynchronize, (CUevent event))                                                                          \
   FUNCTION(cuEventElapsedTime, (float* milliseconds, CUevent begin, CUevent end))
 

@@ -16,5 +16,9 @@ auto guarded(Napi::Env env, Body body) {
     throw to_js(env, error);
   } catch (const NoDriver& error) {
     throw to_js(env, error);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(env, error.what());
   }
 }

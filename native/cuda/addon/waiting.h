@@ -15,6 +15,7 @@ class Waiting : public Napi::AsyncWorker {
  protected:
   void Execute() override;
   void OnOK() override;
+  void OnError(const Napi::Error& error) override { promise.Reject(error.Value()); }
 
  private:
   Waiting(Napi::Env env, std::shared_ptr<Context> context);
@@ -38,6 +39,7 @@ class Closing : public Napi::AsyncWorker {
  protected:
   void Execute() override { context->close(); }
   void OnOK() override { promise.Resolve(Env().Undefined()); }
+  void OnError(const Napi::Error& error) override { promise.Reject(error.Value()); }
 
  private:
   Closing(Napi::Env env, std::shared_ptr<Context> context);

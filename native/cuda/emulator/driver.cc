@@ -1,6 +1,7 @@
 // A CUDA driver without a device: the functions that the addon uses, over host memory. Work is done when it is queued. It calls itself emulated.
 //   CRYOTILE_EMULATOR_FAIL     see faults.h
 //   CRYOTILE_EMULATOR_DEVICES  devices as name:bytes:display, separated by commas
+//   CRYOTILE_EMULATOR_VERSION  the version that it tells, such as 12040
 //   CRYOTILE_EMULATOR_REPORT   a file that is told, at the end of the process, what is still held and which functions were called how often
 #include <sys/mman.h>
 
@@ -33,6 +34,11 @@ struct EmulatedDevice {
   std::string name;
   size_t bytes;
   bool display;
+  size_t used;
+};
+struct Allocation {
+  CUdeviceptr address;
+  size_t bytes, device;
 };
 
 struct State {
@@ -40,8 +46,7 @@ struct State {
   emulated::Faults faults;
   std::vector<EmulatedDevice> devices;
   std::vector<int> contexts;
-  size_t used = 0;
-  std::vector<std::pair<CUdeviceptr, size_t>> memory;
+  std::vector<Allocation> memory;
   std::set<void*> host, modules, streams, events;
   ~State() { report(); }
   void report() const;
@@ -54,6 +59,8 @@ State& state() {
 
 thread_local CUcontext current = nullptr;
 int context_marks[16];
+
+size_t current_device() { return static_cast<size_t>(reinterpret_cast<int*>(current) - context_marks); }
 
 void State::report() const {
   const char* const path = getenv("CRYOTILE_EMULATOR_REPORT");
@@ -83,7 +90,7 @@ std::vector<EmulatedDevice> requested_devices() {
     std::getline(fields, name, ':');
     std::getline(fields, bytes, ':');
     std::getline(fields, display, ':');
-    devices.push_back({name, static_cast<size_t>(strtoull(bytes.c_str(), nullptr, 10)), display == "1"});
+    devices.push_back({name, static_cast<size_t>(strtoull(bytes.c_str(), nullptr, 10)), display == "1", 0});
   }
   return devices;
 }
@@ -92,8 +99,8 @@ bool known(CUdevice device) { return device >= 0 && static_cast<size_t>(device) 
 
 // Whether a range lies in one allocation.
 bool inside(CUdeviceptr at, size_t bytes) {
-  for (const auto& [start, size] : state().memory)
-    if (at >= start && bytes <= size && at - start <= size - bytes) return true;
+  for (const Allocation& block : state().memory)
+    if (at >= block.address && bytes <= block.bytes && at - block.address <= block.bytes - bytes) return true;
   return false;
 }
 
@@ -126,7 +133,8 @@ CUresult cuInit(unsigned) {
 
 CUresult cuDriverGetVersion(int* version) {
   ENTER();
-  *version = 13000;
+  const char* const told = getenv("CRYOTILE_EMULATOR_VERSION");
+  *version = told == nullptr ? 13000 : atoi(told);
   return cu_success;
 }
 
@@ -138,6 +146,7 @@ CUresult cuGetErrorName(CUresult error, const char** name) {
       {1, "CUDA_ERROR_INVALID_VALUE"},
       {2, "CUDA_ERROR_OUT_OF_MEMORY"},
       {4, "CUDA_ERROR_DEINITIALIZED"},
+      {46, "CUDA_ERROR_DEVICE_UNAVAILABLE"},
       {100, "CUDA_ERROR_NO_DEVICE"},
       {101, "CUDA_ERROR_INVALID_DEVICE"},
       {201, "CUDA_ERROR_INVALID_CONTEXT"},
@@ -231,8 +240,9 @@ CUresult cuCtxSetCurrent(CUcontext context) {
 CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
   ENTER();
   NEEDS_CONTEXT();
-  *total = state().devices[0].bytes;
-  *free = *total - state().used;
+  const EmulatedDevice& device = state().devices[current_device()];
+  *total = device.bytes;
+  *free = device.bytes - device.used;
   return cu_success;
 }
 
@@ -240,12 +250,13 @@ CUresult cuMemAlloc_v2(CUdeviceptr* address, size_t bytes) {
   ENTER();
   NEEDS_CONTEXT();
   NEEDS(bytes > 0, invalid_value);
-  NEEDS(bytes <= state().devices[0].bytes - state().used, cu_out_of_memory);
+  EmulatedDevice& device = state().devices[current_device()];
+  NEEDS(bytes <= device.bytes - device.used, cu_out_of_memory);
   void* const found = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   NEEDS(found != MAP_FAILED, cu_out_of_memory);
   *address = reinterpret_cast<CUdeviceptr>(found);
-  state().memory.push_back({*address, bytes});
-  state().used += bytes;
+  state().memory.push_back({*address, bytes, current_device()});
+  device.used += bytes;
   return cu_success;
 }
 
@@ -255,9 +266,9 @@ CUresult cuMemFree_v2(CUdeviceptr address) {
   const CUresult fault = state().faults.enter(__func__);
   auto& memory = state().memory;
   for (auto block = memory.begin(); block != memory.end(); block++)
-    if (block->first == address) {
-      munmap(host_address(address), block->second);
-      state().used -= block->second;
+    if (block->address == address) {
+      munmap(host_address(address), block->bytes);
+      state().devices[block->device].used -= block->bytes;
       memory.erase(block);
       return fault;
     }
@@ -379,11 +390,6 @@ CUresult cuStreamDestroy_v2(CUstream stream) {
   return fault;
 }
 
-CUresult cuStreamWaitEvent(CUstream, CUevent, unsigned) {
-  ENTER();
-  return cu_success;
-}
-
 CUresult cuStreamSynchronize(CUstream stream) {
   ENTER();
   NEEDS(state().streams.count(stream) == 1, invalid_handle);
@@ -410,12 +416,6 @@ CUresult cuEventRecord(CUevent event, CUstream stream) {
   ENTER();
   NEEDS(state().events.count(event) == 1 && state().streams.count(stream) == 1, invalid_handle);
   event->time = std::chrono::steady_clock::now();
-  return cu_success;
-}
-
-CUresult cuEventQuery(CUevent event) {
-  ENTER();
-  NEEDS(state().events.count(event) == 1, invalid_handle);
   return cu_success;
 }
 

@@ -1,6 +1,7 @@
 // Scores to weights, in place: exp(L - max L), L = log priors - scale x score; not finite or forbidden: 0. One block a particle; every sum in
-// one order. Dense samples: `segment` values a particle; compressed: groups starts[i] .. starts[i + 1] of `children`.
-#include "common/segments.cuh"
+// one order. Dense samples: `segment` values a particle; compressed: groups starts[i] .. starts[i + 1] of `children`; listed (`each` is not 0):
+// candidates starts[i] .. starts[i + 1] of every class, `each` values a row, for all `translations` or the one whose number is the particle's.
+#include "common/listed.cuh"
 #include "common/sums.cuh"
 
 constexpr u32 threads = 512;
@@ -16,7 +17,8 @@ __device__ inline Best better(Best a, Best b) { return b.value > a.value || (b.v
 
 KERNEL(weights, 512)(
   real* values, const u32* starts, const u32* first_sample, const real* prior_o, const real* prior_t, real* log_max, real* sum_i, u32* best,
-  u32 dense, u32 segment, u32 children, u32 orientations, u32 translations, u32 per_particle, real scale
+  u32 dense, u32 segment, u32 children, u32 orientations, u32 translations, u32 per_particle, u32 each,
+  u32 candidates, real scale
 ) {
   __shared__ Best tops[threads];
   const u32 i = blockIdx.x;
@@ -25,7 +27,11 @@ KERNEL(weights, 512)(
   const real* const own_t = prior_t + (u64)i * translations;
   Best top = {log_zero, own.begin};
   for (u64 at = own.begin + threadIdx.x; at < own.end; at += threads) {
-    const u32 coarse = dense != 0 ? (u32)(at - own.begin) : first_sample[at / children] / children;
+    u32 coarse = (u32)(at - own.begin);
+    if (each > 0) {
+      const u32 translation = each < translations ? i : coarse % each;
+      coarse = listed_orientation(coarse / each, starts[i], starts[i + 1] - starts[i], candidates) * translations + translation;
+    } else if (dense == 0) coarse = first_sample[at / children] / children;
     const real prior = own_o[coarse / translations];
     const real shift_prior = own_t[coarse % translations];
     const bool counts = isfinite(values[at]) && prior > log_zero && shift_prior > log_zero;

@@ -79,19 +79,18 @@ async function reportCpu(): Promise<RuntimeReport> {
 async function reportCuda(): Promise<RuntimeReport[]> {
   try {
     const { version, devices } = await probeCuda();
-    return devices.map(
-      ({ ordinal, name, uuid, bus, display, totalBytes, freeBytes, capability, multiprocessors }) => ({
-        runtime: "cuda",
-        available: true,
-        device: name,
-        limits: { totalBytes, freeBytes, multiprocessors },
-        notes: [
-          `--gpu ${ordinal}, or ${uuid}; at ${bus}`,
-          `compute capability ${(capability / 10).toFixed(1)}, driver for CUDA ${formatVersion(version)}`,
-          ...(display ? ["a display hangs on it: taken on request alone"] : []),
-        ],
-      }),
-    );
+    return devices.map(({ ordinal, name, uuid, bus, display, totalBytes, freeBytes, unusable, ...info }) => ({
+      runtime: "cuda",
+      available: unusable === undefined,
+      device: name,
+      ...(unusable === undefined ? {} : { reason: `${name} cannot be used: ${unusable}` }),
+      limits: { totalBytes, freeBytes, multiprocessors: info.multiprocessors },
+      notes: [
+        `--gpu ${ordinal}, or ${uuid}; at ${bus}`,
+        `compute capability ${(info.capability / 10).toFixed(1)}, driver for CUDA ${formatVersion(version)}`,
+        ...(display ? ["a display hangs on it: taken on request alone"] : []),
+      ],
+    }));
   } catch (error) {
     return [{ runtime: "cuda", available: false, reason: (error as Error).message, notes: [] }];
   }

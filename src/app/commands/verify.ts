@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { UserError } from "../../errors.js";
 import type { Runtime } from "../../runtime/contract.js";
 import { openReference } from "../../runtime/reference/index.js";
-import { runtimeTolerances } from "../../runtime/tolerances.js";
+import { tolerancesOf } from "../../runtime/tolerances.js";
 import { type Agreement, compareCase, contractCases } from "../../runtime/verify/index.js";
 import { defaultMemory, openRuntime } from "../refine/device.js";
 import { type JobAgreement, verifyJob } from "../verify-job.js";
@@ -20,9 +20,14 @@ const positive = (name: string) =>
   );
 
 const runtimes = ["auto", "cuda", "webgpu", "cpu"] as const;
+const precisions = ["single", "double"] as const;
 
 const optionsSchema = v.object({
   runtime: v.optional(v.picklist(runtimes, `--runtime: one of ${runtimes.join(", ")} is expected`), "auto"),
+  precision: v.optional(
+    v.picklist(precisions, `--precision: one of ${precisions.join(", ")} is expected`),
+    "single",
+  ),
   job: v.optional(v.boolean(), false),
   particles: v.optional(positive("--particles")),
   seed: v.optional(
@@ -111,6 +116,7 @@ export function verifyCommand(): Command {
   return new Command("verify")
     .description("compare every operation of this machine's runtime with the float64 reference")
     .option("--runtime <name>", `which runtime: ${runtimes.join(", ")} (default: auto, as refine chooses)`)
+    .option("--precision <name>", "single (default), or double: float64 on cuda")
     .option(
       "--job",
       "compare a whole iteration instead, with every strategy; options of `cryotile refine` (--i, --ref, ...) choose the job, without --i a set is simulated",
@@ -128,14 +134,25 @@ export function verifyCommand(): Command {
     .action(async (raw: unknown, command: Command) => {
       const parsed = v.safeParse(optionsSchema, raw);
       if (!parsed.success) throw new UserError(parsed.issues[0].message);
-      const { job, json, runtime, software, defaultLimits, seed = Date.now() % 2 ** 31 } = parsed.output;
+      const {
+        job,
+        json,
+        runtime,
+        precision,
+        software,
+        defaultLimits,
+        seed = Date.now() % 2 ** 31,
+      } = parsed.output;
       const { particles = jobParticles } = parsed.output;
+      if (precision === "double" && runtime !== "cuda")
+        throw new UserError("verify --precision double: cuda alone has a second precision; --runtime cuda");
       if (!job && command.args.length > 0)
         throw new UserError(
           `verify: ${command.args[0]} is not an option of it; with --job those of refine are`,
         );
       const { runtime: opened, reason } = await openRuntime({
         runtime,
+        precision,
         software,
         memory: job ? defaultMemory : 2 ** 28,
         limits: defaultLimits ? "default" : "adapter",
@@ -151,7 +168,7 @@ export function verifyCommand(): Command {
       }
       const rows: Agreement[] = [];
       try {
-        const tolerances = runtimeTolerances[opened.name];
+        const tolerances = tolerancesOf(opened);
         const reference = openReference();
         for (const test of contractCases(seed))
           rows.push(await compareCase(test, reference, opened, tolerances));

@@ -108,18 +108,16 @@ function checkTogether(values: OptionValues, given: ReadonlySet<OptionName>): vo
     throw new UserError("--o is missing: the root of the files to write, such as Refine3D/job001/run");
 }
 
-/** `auto` becomes the runtime that has the precision asked for. */
-function chooseRuntime({ runtime, precision }: OptionValues): OptionValues["runtime"] {
-  if (precision === "auto") return runtime;
-  if (precision === "double" && runtime === "webgpu")
+/** Whether the runtime has the precision asked for. */
+function checkPrecision({ runtime, precision }: OptionValues): void {
+  if (precision === "double" && (runtime === "webgpu" || runtime === "cpu"))
     throw new UserError(
-      "--precision double: WGSL has no float64; --runtime reference computes in double precision",
+      `--precision double: ${runtime === "webgpu" ? "WGSL has no float64" : "the cpu runtime is for single precision"}; --runtime cuda or reference computes in double precision`,
     );
   if (precision === "single" && runtime === "reference")
     throw new UserError(
-      "--precision single: the reference computes in double precision alone; --runtime webgpu in single",
+      "--precision single: the reference computes in double precision alone; --runtime cuda, webgpu or cpu in single",
     );
-  return precision === "double" ? "reference" : runtime;
 }
 
 /** Cards of RELION's list: ranks apart by ":", threads by ",". */
@@ -133,7 +131,7 @@ function firstDevice(gpu: OptionValues["gpu"]): Pick<RefineArguments, "gpu"> {
 }
 
 function deviceNotices(values: OptionValues, given: ReadonlySet<OptionName>): string[] {
-  const runtime = chooseRuntime(values);
+  const { runtime } = values;
   if (runtime !== "auto" && runtime !== "cuda")
     return (["gpu", "free_gpu_memory"] as const)
       .filter((name) => given.has(name))
@@ -188,13 +186,14 @@ export function parseRefineArguments(
 ): RefineArguments {
   const { values, given } = parseWords(argv);
   checkTogether(values, given);
+  checkPrecision(values);
   return {
     options: toOptions(values, clock),
     files: toFiles(values),
     ...(values.ref_angpix !== undefined && { refAngpix: values.ref_angpix }),
     trustRefSize: values.trust_ref_size,
     checkNorm: !values.dont_check_norm,
-    runtime: chooseRuntime(values),
+    runtime: values.runtime,
     ...(given.has("j") && { threads: values.j }),
     software: values.software,
     precision: values.precision,

@@ -17,6 +17,7 @@ const cudaMemory = 4e9;
 const cudaReserve = 3e8;
 
 type Choice = Pick<RefineArguments, "runtime" | "software" | "memory"> & {
+  readonly precision?: RefineArguments["precision"];
   readonly gpu?: RefineArguments["gpu"];
   readonly freeMemory?: number;
   readonly profile?: RefineArguments["profile"];
@@ -26,13 +27,13 @@ type Choice = Pick<RefineArguments, "runtime" | "software" | "memory"> & {
 
 /**
  * The runtime that the arguments ask for, with the memory that they allow, and why it was taken: of itself a graphics card through CUDA,
- * then through WebGPU, then the processor.
+ * then through WebGPU, then the processor; in double precision through CUDA, then the reference.
  */
 export async function openRuntime(
   choice: Choice,
   onEvent?: (event: TraceEvent) => void,
 ): Promise<{ runtime: Runtime; reason: string }> {
-  const { runtime, software, memory = defaultMemory, threads, limits = "adapter" } = choice;
+  const { runtime, precision, software, memory = defaultMemory, threads, limits = "adapter" } = choice;
   const options = { bytes: memory, ...(onEvent === undefined ? {} : { onEvent }) };
   const cpu = () => openNodeCpu({ ...options, ...(threads === undefined ? {} : { threads }) });
   if (runtime === "reference") return { runtime: openReference(options), reason: "--runtime reference" };
@@ -49,6 +50,8 @@ export async function openRuntime(
       without = `; no CUDA: ${error.message}`;
     }
   }
+  if (precision === "double")
+    return { runtime: openReference(options), reason: `--precision double${without}` };
   let adapter: GPUAdapter;
   try {
     adapter = await requestNodeAdapter(software);
@@ -68,11 +71,12 @@ export async function openRuntime(
 }
 
 function openCudaCard(
-  { software, memory, gpu, profile, freeMemory = 0 }: Choice,
+  { precision, software, memory, gpu, profile, freeMemory = 0 }: Choice,
   onEvent?: (event: TraceEvent) => void,
 ): Promise<Runtime> {
   return openNodeCuda({
     software,
+    precision: precision === "double" ? "double" : "single",
     bytes:
       memory ?? ((free) => Math.max(2 ** 20, Math.min(cudaMemory, free - Math.max(cudaReserve, freeMemory)))),
     ...(gpu === undefined ? {} : { device: gpu }),

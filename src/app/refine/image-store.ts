@@ -76,6 +76,10 @@ export class ImageStore implements ImageSource {
     if (kept !== undefined && particles.every((p) => isKept[p] === 1)) {
       for (let first = 0; first < particles.length; first += size) {
         const some = particles.slice(first, first + size);
+        if (some.every((p, i) => p === some[0] + i)) {
+          yield { particles: some, images: kept.subarray(some[0] * area, (some[0] + some.length) * area) };
+          continue;
+        }
         const images = new Float32Array(some.length * area);
         for (const [i, p] of some.entries()) images.set(kept.subarray(p * area, (p + 1) * area), i * area);
         yield { particles: some, images };

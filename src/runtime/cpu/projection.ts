@@ -13,6 +13,23 @@ export const sliceParams = (projector: CentredArray, size: number, rows: number)
 });
 
 export const projectionOperations: Operations<CpuDevice, ProjectionOperation> = {
+  listOrientations(cpu, { list, directions, directionChildren, psis, psiChildren, matrices }) {
+    const { particles, candidates } = list;
+    const each = (candidates * directionChildren * psiChildren) / particles;
+    cpu.run("list_orientations", particles, 10 * each, {
+      starts: list.start_i,
+      direction_starts: list.directionStart_i,
+      direction_list: list.direction_d,
+      psi_starts: list.psiStart_i,
+      psi_list: list.psi_a,
+      directions,
+      psis,
+      matrices,
+      direction_children: directionChildren,
+      psi_children: psiChildren,
+    });
+  },
+
   padMap(cpu, { map, box, padded, paddedBox, correct }) {
     const own = { map, padded, box, padded_box: paddedBox, correct: Number(correct) };
     cpu.run("pad_map", paddedBox, 2 * paddedBox ** 2, own);

@@ -1,4 +1,4 @@
-import type { Samples } from "../contract.js";
+import type { DenseSamples, ListedSamples, Samples } from "../contract.js";
 import type { Operations, WeightOperation } from "../operations.js";
 import type { CpuDevice } from "./device.js";
 
@@ -8,9 +8,23 @@ function segments(samples: Samples) {
     const segment = samples.orientations * samples.translations;
     return { params: { starts: undefined, segment, children: 1 }, count: segment };
   }
-  const { children, groups, particles, start_i } = samples;
+  const { particles, start_i } = samples;
+  const listed = samples.layout === "listed";
+  const children = listed ? samples.classes * rowsOf(samples).each : samples.children;
+  const groups = listed ? samples.candidates : samples.groups;
   return { params: { starts: start_i, segment: 0, children }, count: 1 + (groups * children) / particles };
 }
+
+/** The rows of dense and of listed samples. */
+const rowsOf = (samples: DenseSamples | ListedSamples) =>
+  samples.layout === "dense"
+    ? { orientations: samples.orientations, classes: 0, candidates: 0, each: samples.translations }
+    : {
+        orientations: 0,
+        classes: samples.classes,
+        candidates: samples.candidates,
+        each: samples.ownTranslation ? 1 : samples.translations,
+      };
 
 export const weightOperations: Operations<CpuDevice, WeightOperation> = {
   weightsFromDiff2(cpu, { samples, priors, scale, logMax_i, sum_i, best_i }) {
@@ -24,7 +38,9 @@ export const weightOperations: Operations<CpuDevice, WeightOperation> = {
       log_max: logMax_i,
       sums: sum_i,
       best: best_i,
-      orientations: samples.orientations,
+      ...(samples.layout === "compressed"
+        ? { orientations: samples.orientations, classes: 0, candidates: 0, each: 0 }
+        : rowsOf(samples)),
       translations: samples.translations,
       per_particle: Number(priors.perParticle),
       scale,
@@ -44,10 +60,10 @@ export const weightOperations: Operations<CpuDevice, WeightOperation> = {
   },
 
   compactWeights(cpu, { samples, threshold_i, compressed, runs, scratch }) {
-    const { values, particles, orientations, translations } = samples;
-    const input = { values, threshold: threshold_i, orientations, translations };
-    const cost = orientations * translations;
-    cpu.run("compact_count", particles, cost, { ...input, counts: scratch });
+    const { params, count } = segments(samples);
+    const { values, particles, translations } = samples;
+    const input = { values, threshold: threshold_i, ...params, ...rowsOf(samples) };
+    cpu.run("compact_count", particles, count, { ...input, counts: scratch });
     cpu.run("compact_scan", 1, 1, {
       counts: scratch,
       starts: compressed.start_i,
@@ -56,15 +72,34 @@ export const weightOperations: Operations<CpuDevice, WeightOperation> = {
       particles,
       run_capacity: runs.capacity,
     });
-    cpu.run("compact_write", particles, cost, {
+    cpu.run("compact_write", particles, count, {
       ...input,
-      starts: compressed.start_i,
+      group_starts: compressed.start_i,
       run_starts: runs.runStart_i,
       first_sample: compressed.firstSample_g,
       run_groups: runs.runGroup_r,
-      children: compressed.children,
+      translations,
+      fine_children: compressed.children,
       capacity: compressed.capacity,
       run_capacity: runs.capacity,
+    });
+  },
+
+  listCandidates(cpu, { list, classes, classPrior_c, translations, ownTranslation, prior_o, firstSample_g }) {
+    const { particles, candidates } = list;
+    cpu.run("list_candidates", particles, (5 * classes * candidates) / particles, {
+      starts: list.start_i,
+      direction_starts: list.directionStart_i,
+      direction_prior: list.directionPrior_d,
+      psi_starts: list.psiStart_i,
+      psi_prior: list.psiPrior_a,
+      class_prior: classPrior_c,
+      prior_o,
+      first_sample: firstSample_g,
+      classes,
+      candidates,
+      translations,
+      own: Number(ownTranslation),
     });
   },
 

@@ -8,7 +8,8 @@ interface DriverFailure extends Error {
 const isDriverFailure = (error: unknown): error is DriverFailure =>
   error instanceof Error && "code" in error && "call" in error;
 
-const unsupported = new Set([
+/** The driver cannot run these kernels. */
+const kernelFaults = new Set([
   "CUDA_ERROR_NO_BINARY_FOR_GPU",
   "CUDA_ERROR_INVALID_IMAGE",
   "CUDA_ERROR_INVALID_PTX",
@@ -16,18 +17,30 @@ const unsupported = new Set([
   "CUDA_ERROR_JIT_COMPILER_NOT_FOUND",
 ]);
 
-/** A failure of the driver as the contract has it. Others stay as they are. */
+/** The program asked for something wrong. */
+const programFaults = new Set([
+  "CUDA_ERROR_INVALID_VALUE",
+  "CUDA_ERROR_INVALID_DEVICE",
+  "CUDA_ERROR_INVALID_CONTEXT",
+  "CUDA_ERROR_INVALID_HANDLE",
+  "CUDA_ERROR_NOT_FOUND",
+]);
+
+/** A failure of the driver as the contract has it: typed where a user can do something about it. Other errors stay as they are. */
 export function asRuntimeError(error: unknown, device: string, arenaBytes: number): unknown {
   if (!isDriverFailure(error)) return error;
   const { code, call } = error;
   if (code === "CUDA_ERROR_OUT_OF_MEMORY")
-    return new DeviceMemoryError(
-      call === "cuMemHostAlloc"
-        ? `${device}: the host has no more memory to pin (${call}: ${code})`
-        : `${device}: no room for an arena of ${arenaBytes} bytes (${call}: ${code}); give it less`,
+    return new DeviceMemoryError(`${device}: ${withoutMemory(call, arenaBytes)} (${call}: ${code})`, {
+      cause: error,
+    });
+  if (code === "CUDA_ERROR_DEVICE_UNAVAILABLE")
+    return new UnsupportedError(
+      `${device}: another program has it for itself (${call}: ${code}); wait for it, or name another device with --gpu`,
       { cause: error },
     );
-  if (unsupported.has(code))
+  if (programFaults.has(code)) return new Error(`${device}: ${call} failed: ${code}`, { cause: error });
+  if (kernelFaults.has(code))
     return new UnsupportedError(
       `${device}: the driver does not take the kernels (${call}: ${code}); install a newer driver, or build them here: npm run build:cuda`,
       { cause: error },
@@ -36,4 +49,10 @@ export function asRuntimeError(error: unknown, device: string, arenaBytes: numbe
     `${device}: the device was lost (${call}: ${code}); results since the last saved iteration are gone, start the run again from there`,
     { cause: error },
   );
+}
+
+function withoutMemory(call: string, arenaBytes: number): string {
+  if (call === "cuMemHostAlloc") return "the host has no more memory to pin";
+  if (call === "cuMemAlloc_v2") return `no room for an arena of ${arenaBytes} bytes`;
+  return `the driver finds no room for its own needs beside an arena of ${arenaBytes} bytes`;
 }

@@ -11,6 +11,7 @@ import type { CudaDeviceInfo, NativeCuda } from "./addon.js";
 import { isEmulated } from "./device.js";
 import { type CudaOptions, type KernelSignature, openCuda, type Precision } from "./index.js";
 
+const addonName = "cryotile_cuda.node";
 /** The driver's library: by its name where the loader of the system finds it, and where installers put it. */
 const driverName = "libcuda.so.1";
 const driverFolders = [
@@ -23,15 +24,34 @@ const driverFolders = [
 /** CUDA 11.2, that of DGX OS 5. */
 const oldestDriver = 11020;
 const probeSeconds = 60;
+/** Ten times the compute capability that the kernels need (asynchronous copies, tensor cores of Ampere). */
+const oldestCapability = 80;
+
+/** A card that was found. */
+export interface FoundDevice extends CudaDeviceInfo {
+  readonly freeBytes: number;
+  /** Why it cannot be used now; absent where it can. */
+  readonly unusable?: string;
+}
 
 export interface CudaProbe {
   /** The driver's library, and its version: 13000 for CUDA 13.0. */
   readonly library: string;
   readonly version: number;
-  readonly devices: readonly (CudaDeviceInfo & { readonly freeBytes: number })[];
+  readonly devices: readonly FoundDevice[];
 }
 
-export interface NodeCudaOptions {
+/** Where the runtime is looked for. */
+export interface CudaPlaces {
+  /** The driver's library, where it is another one than the system's. */
+  readonly library?: string;
+  /** The folder of the addon and its kernels. Default: build/cuda of the package. */
+  readonly folder?: string;
+  /** How long the trial of the addon may take. Default: 60. */
+  readonly seconds?: number;
+}
+
+export interface NodeCudaOptions extends CudaPlaces {
   /** Number or uuid (its beginning is enough) of the card. Default: the one with most memory that has no display. */
   readonly device?: string;
   /** Allow a device that runs on the processor. */
@@ -41,21 +61,15 @@ export interface NodeCudaOptions {
   readonly precision?: Precision;
   readonly onEvent?: (event: TraceEvent) => void;
   readonly onProfile?: CudaOptions["onProfile"];
-  /** The driver's library, where it is another one than the system's. */
-  readonly library?: string;
 }
 
-/** build/cuda of the package, or undefined where the addon was not built. */
-function builtFolder(): string | undefined {
-  for (const up of ["../../../build/cuda/", "../../../../build/cuda/"]) {
-    const folder = fileURLToPath(new URL(up, import.meta.url));
-    if (existsSync(join(folder, "cryotile_cuda.node"))) return folder;
-  }
-  return undefined;
-}
-
-function addonFolder(): string {
-  const folder = builtFolder();
+function addonFolder(wanted: string | undefined): string {
+  const folders = ["../../../build/cuda/", "../../../../build/cuda/"].map((up) =>
+    fileURLToPath(new URL(up, import.meta.url)),
+  );
+  const folder = (wanted === undefined ? folders : [wanted]).find((path) =>
+    existsSync(join(path, addonName)),
+  );
   if (folder === undefined)
     throw new UnsupportedError("the CUDA runtime is not built here; build it with: npm run build:cuda");
   return folder;
@@ -72,26 +86,35 @@ const load = (native, [library, ...others]) => {
     return load(native, others);
   }
 };
+let stage = "addon";
 try {
-  const { library, driver } = load(require(addon), libraries);
-  const devices = driver.devices().map((device) => ({ ...device, freeBytes: driver.freeBytes(device.ordinal) }));
+  const native = require(addon);
+  stage = "driver";
+  const { library, driver } = load(native, libraries);
+  const devices = driver.devices().map((device) => {
+    try {
+      return { ...device, freeBytes: driver.freeBytes(device.ordinal) };
+    } catch (error) {
+      return { ...device, freeBytes: 0, unusable: error.message };
+    }
+  });
   console.log(JSON.stringify({ library, version: driver.version, devices }));
 } catch (error) {
-  console.log(JSON.stringify({ error: error.message, code: error.code }));
+  console.log(JSON.stringify({ stage, error: error.message, code: error.code }));
 }`;
 
 /**
  * The driver and its devices, looked for in a process of its own.
  * @throws UnsupportedError which says why there are none
  */
-export async function probeCuda(wanted?: string): Promise<CudaProbe> {
-  const addon = join(addonFolder(), "cryotile_cuda.node");
+export async function probeCuda(places: CudaPlaces = {}): Promise<CudaProbe> {
+  const addon = join(addonFolder(places.folder), addonName);
   const libraries =
-    wanted === undefined
-      ? [...driverFolders.map((folder) => join(folder, driverName)).filter(existsSync), driverName].reverse()
-      : [wanted];
-  const { output, end } = await runProbe([addon, ...libraries]);
-  let found: Partial<CudaProbe> & { error?: string; code?: string };
+    places.library === undefined
+      ? [driverName, ...driverFolders.map((folder) => join(folder, driverName)).filter(existsSync)]
+      : [places.library];
+  const { output, end } = await runProbe([addon, ...libraries], places.seconds ?? probeSeconds);
+  let found: Partial<CudaProbe> & { stage?: string; error?: string; code?: string };
   try {
     found = JSON.parse(output);
   } catch {
@@ -99,34 +122,40 @@ export async function probeCuda(wanted?: string): Promise<CudaProbe> {
       `the CUDA addon does not work here (its trial ended with ${end}); build it again: npm run build:cuda`,
     );
   }
-  if (found.error !== undefined) throw new UnsupportedError(whyNot(found.error, found.code));
+  if (found.error !== undefined) throw new UnsupportedError(whyNot(found.error, found.stage, found.code));
   const { library = driverName, version = 0, devices = [] } = found;
   if (version < oldestDriver)
     throw new UnsupportedError(
       `the CUDA driver is for CUDA ${formatVersion(version)}; ${formatVersion(oldestDriver)} or newer is needed`,
     );
   if (devices.length === 0) throw new UnsupportedError("the CUDA driver finds no device");
-  return { library, version, devices };
+  return { library, version, devices: devices.map(withAge) };
+}
+
+function withAge(device: FoundDevice): FoundDevice {
+  if (device.capability >= oldestCapability) return device;
+  const told = [device.capability, oldestCapability].map((tenfold) => (tenfold / 10).toFixed(1));
+  return { ...device, unusable: `compute capability ${told[0]}; ${told[1]} or newer is needed` };
 }
 
 /** 13.0 for 13000. */
 export const formatVersion = (version: number): string =>
   `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}`;
 
-function whyNot(message: string, code: string | undefined): string {
+function whyNot(message: string, stage: string | undefined, code: string | undefined): string {
+  if (stage === "addon")
+    return `the CUDA addon does not load here (${message.split("\n")[0]}); build it again: npm run build:cuda`;
   if (code === "ERR_NO_DRIVER")
     return `no CUDA driver: ${message}; on a machine with an NVIDIA card install its driver (nvidia-smi shows it)`;
   if (code === "CUDA_ERROR_NO_DEVICE") return "the CUDA driver finds no device";
-  if (code === "ERR_DLOPEN_FAILED")
-    return `the CUDA addon does not load here (${message}); build it again: npm run build:cuda`;
   return `the CUDA driver does not start (${message})`;
 }
 
-function runProbe(args: readonly string[]): Promise<{ output: string; end: string }> {
+function runProbe(args: readonly string[], seconds: number): Promise<{ output: string; end: string }> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ["-e", probeText, ...args], {
       stdio: ["ignore", "pipe", "ignore"],
-      timeout: 1000 * probeSeconds,
+      timeout: 1000 * seconds,
       killSignal: "SIGKILL",
     });
     let output = "";
@@ -134,7 +163,12 @@ function runProbe(args: readonly string[]): Promise<{ output: string; end: strin
       output += text;
     });
     child.on("error", (error) => resolve({ output, end: error.message }));
-    child.on("close", (code, signal) => resolve({ output, end: signal ?? `code ${code}` }));
+    child.on("close", (code, signal) =>
+      resolve({
+        output,
+        end: child.killed ? `nothing after ${seconds} s` : (signal ?? `code ${code}`),
+      }),
+    );
   });
 }
 
@@ -145,11 +179,11 @@ const smallShare = 0.25;
  * The card to use.
  * @throws UnsupportedError which names those that there are
  */
-export function chooseDevice<Info extends CudaDeviceInfo>(
-  devices: readonly Info[],
+export function chooseDevice(
+  devices: readonly FoundDevice[],
   wanted: string | undefined,
   software: boolean,
-): Info {
+): FoundDevice {
   const names = devices.map(({ ordinal, name, uuid }) => `${ordinal} ${name} ${uuid}`).join(", ");
   if (wanted !== undefined) {
     const found = devices.filter(({ ordinal, uuid }) =>
@@ -159,16 +193,21 @@ export function chooseDevice<Info extends CudaDeviceInfo>(
       throw new UnsupportedError(
         `--gpu ${wanted} names ${found.length === 0 ? "no device" : "several devices"}; there are: ${names}`,
       );
+    if (found[0].unusable !== undefined)
+      throw new UnsupportedError(`--gpu ${wanted}: ${found[0].name} cannot be used (${found[0].unusable})`);
     return found[0];
   }
   const most = Math.max(...devices.map(({ totalBytes }) => totalBytes));
   const usable = devices.filter(({ display, totalBytes }) => !display && totalBytes >= smallShare * most);
-  const cards = usable.filter(({ name }) => software || !isEmulated(name));
+  const working = usable.filter(({ unusable }) => unusable === undefined);
+  const cards = working.filter(({ name }) => software || !isEmulated(name));
   if (cards.length === 0)
     throw new UnsupportedError(
-      usable.length > 0
-        ? `the only CUDA device is ${usable[0].name}, which runs on the processor; allow it with --software`
-        : `no CUDA device is free of a display; name one with --gpu: ${names}`,
+      working.length > 0
+        ? `the only CUDA device is ${working[0].name}, which runs on the processor; allow it with --software`
+        : usable.length > 0
+          ? `no CUDA device can be used: ${usable.map(({ name, unusable }) => `${name} (${unusable})`).join(", ")}`
+          : `no CUDA device is free of a display; name one with --gpu: ${names}`,
     );
   return cards.reduce((best, card) => (card.totalBytes > best.totalBytes ? card : best));
 }
@@ -179,10 +218,10 @@ export function chooseDevice<Info extends CudaDeviceInfo>(
  */
 export async function openNodeCuda(options: NodeCudaOptions): Promise<Runtime> {
   const { precision = "single", onEvent, onProfile, software = false } = options;
-  const { devices, library } = await probeCuda(options.library);
+  const { devices, library } = await probeCuda(options);
   const device = chooseDevice(devices, options.device, software);
-  const folder = addonFolder();
-  const addon = createRequire(import.meta.url)(join(folder, "cryotile_cuda.node")) as NativeCuda;
+  const folder = addonFolder(options.folder);
+  const addon = createRequire(import.meta.url)(join(folder, addonName)) as NativeCuda;
   const bytes = typeof options.bytes === "number" ? options.bytes : options.bytes(device.freeBytes);
   return openCuda({
     driver: addon.load(library),

@@ -40,6 +40,24 @@ export function projectSlices(
 }
 
 export const projectionOperations: Operations<KernelDevice, ProjectionOperation> = {
+  listOrientations: (gpu, { list, directions, directionChildren, psis, psiChildren, matrices }) =>
+    threads(
+      gpu,
+      "list_orientations",
+      list.candidates * directionChildren * psiChildren,
+      { particles: list.particles, direction_children: directionChildren, psi_children: psiChildren },
+      {
+        starts: list.start_i,
+        direction_starts: list.directionStart_i,
+        direction_list: list.direction_d,
+        psi_starts: list.psiStart_i,
+        psi_list: list.psi_a,
+        directions,
+        psis,
+        matrices,
+      },
+    ),
+
   padMap: (gpu, { map, box, padded, paddedBox, correct }) =>
     threads(
       gpu,

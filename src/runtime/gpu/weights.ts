@@ -1,8 +1,11 @@
-import type { DeviceBuffer, Samples } from "../contract.js";
+import type { DeviceBuffer, ListedSamples, Samples } from "../contract.js";
 import type { Operations, WeightOperation } from "../operations.js";
 import { scanBlock } from "../tables.js";
 import type { KernelDevice } from "./device.js";
 import { threads } from "./launch.js";
+
+/** Values of a candidate. */
+const eachOf = ({ ownTranslation, translations }: ListedSamples) => (ownTranslation ? 1 : translations);
 
 /** How a kernel finds the values of a particle. */
 function segments(samples: Samples): {
@@ -13,6 +16,11 @@ function segments(samples: Samples): {
   if (samples.layout === "dense") {
     const segment = samples.orientations * samples.translations;
     return { params: { dense: 1, segment, children: 1 }, starts: undefined, cost: segment / 256 };
+  }
+  if (samples.layout === "listed") {
+    const children = samples.classes * eachOf(samples);
+    const cost = Math.ceil((samples.candidates * children) / samples.particles / 256);
+    return { params: { dense: 0, segment: 0, children }, starts: samples.start_i, cost };
   }
   const { children, groups, particles } = samples;
   return {
@@ -30,9 +38,11 @@ export const weightOperations: Operations<KernelDevice, WeightOperation> = {
       cost: cost * 4,
       params: {
         ...params,
-        orientations: samples.orientations,
+        orientations: samples.layout === "listed" ? 0 : samples.orientations,
         translations: samples.translations,
         per_particle: Number(priors.perParticle),
+        each: samples.layout === "listed" ? eachOf(samples) : 0,
+        candidates: samples.layout === "listed" ? samples.candidates : 0,
         scale,
       },
       buffers: {
@@ -58,15 +68,48 @@ export const weightOperations: Operations<KernelDevice, WeightOperation> = {
     });
   },
 
+  listCandidates(gpu, { list, classes, classPrior_c, translations, ownTranslation, prior_o, firstSample_g }) {
+    const { particles, candidates } = list;
+    return threads(
+      gpu,
+      "list_candidates",
+      classes * candidates,
+      { particles, classes, translations, own_translation: Number(ownTranslation) },
+      {
+        starts: list.start_i,
+        direction_starts: list.directionStart_i,
+        direction_prior: list.directionPrior_d,
+        psi_starts: list.psiStart_i,
+        psi_prior: list.psiPrior_a,
+        class_prior: classPrior_c,
+        prior: prior_o,
+        first_sample: firstSample_g,
+      },
+    );
+  },
+
   async compactWeights(gpu, { samples, threshold_i, compressed, runs, scratch }) {
-    const { values, orientations, translations } = samples;
-    const rows = samples.particles * orientations;
+    const { values, particles, translations } = samples;
+    const listed = samples.layout === "listed";
+    const rows = listed ? samples.classes * samples.candidates : particles * samples.orientations;
     const blocks = Math.ceil(rows / scanBlock);
-    const inputs = { values, threshold: threshold_i, counts: scratch };
+    const inputs = {
+      values,
+      threshold: threshold_i,
+      counts: scratch,
+      starts: listed ? samples.start_i : undefined,
+    };
+    const params = {
+      rows,
+      orientations: listed ? 1 : samples.orientations,
+      each: listed ? eachOf(samples) : translations,
+      classes: listed ? samples.classes : 0,
+      particles,
+    };
     await gpu.run("compact_count", {
       over: { items: rows },
       cost: translations,
-      params: { rows, orientations, translations },
+      params,
       buffers: inputs,
     });
     for (const stage of [0, 1])
@@ -80,8 +123,7 @@ export const weightOperations: Operations<KernelDevice, WeightOperation> = {
       over: { items: rows },
       cost: translations,
       params: {
-        rows,
-        orientations,
+        ...params,
         translations,
         children: compressed.children,
         capacity: compressed.capacity,
@@ -89,7 +131,7 @@ export const weightOperations: Operations<KernelDevice, WeightOperation> = {
       },
       buffers: {
         ...inputs,
-        starts: compressed.start_i,
+        group_starts: compressed.start_i,
         first_sample: compressed.firstSample_g,
         run_starts: runs.runStart_i,
         run_groups: runs.runGroup_r,

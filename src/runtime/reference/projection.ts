@@ -78,6 +78,34 @@ export function forEachElement(
 }
 
 export const projectionOperations: Operations<HostMemory, ProjectionOperation> = {
+  listOrientations(memory, { list, directions, directionChildren, psis, psiChildren, matrices }) {
+    const out = memory.real(matrices);
+    const [direction, psi] = [memory.real(directions), memory.real(psis)];
+    const start = memory.index(list.start_i);
+    const [firstDirection, firstPsi] = [memory.index(list.directionStart_i), memory.index(list.psiStart_i)];
+    let at = 0;
+    for (let i = 0; i < list.particles; i++) {
+      const angles = firstPsi[i + 1] - firstPsi[i];
+      for (let n = 0; n < start[i + 1] - start[i]; n++)
+        for (let d = 0; d < directionChildren; d++)
+          for (let a = 0; a < psiChildren; a++, at += 9) {
+            const from =
+              9 *
+              (memory.index(list.direction_d)[firstDirection[i] + Math.floor(n / angles)] *
+                directionChildren +
+                d);
+            const angle = 2 * (memory.index(list.psi_a)[firstPsi[i] + (n % angles)] * psiChildren + a);
+            const [cosine, sine] = [psi[angle], psi[angle + 1]];
+            for (let column = 0; column < 3; column++) {
+              const [x, y] = [direction[from + column], direction[from + 3 + column]];
+              out[at + 3 * column] = cosine * x + sine * y;
+              out[at + 3 * column + 1] = cosine * y - sine * x;
+              out[at + 3 * column + 2] = direction[from + 6 + column];
+            }
+          }
+    }
+  },
+
   padMap(memory, { map, box, padded, paddedBox, correct }) {
     const from = memory.real(map);
     const to = memory.real(padded);

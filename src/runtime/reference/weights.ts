@@ -13,6 +13,20 @@ function segmentOf(
     return { from: i * count, to: (i + 1) * count, coarse: (at) => at - i * count };
   }
   const start = memory.index(samples.start_i);
+  if (samples.layout === "listed") {
+    const each = samples.ownTranslation ? 1 : samples.translations;
+    const own = start[i + 1] - start[i];
+    const from = samples.classes * start[i] * each;
+    return {
+      from,
+      to: from + samples.classes * own * each,
+      coarse(at) {
+        const row = Math.floor((at - from) / each);
+        const o = Math.floor(row / own) * samples.candidates + start[i] + (row % own);
+        return o * samples.translations + (samples.ownTranslation ? i : (at - from) % each);
+      },
+    };
+  }
   const first = memory.index(samples.firstSample_g);
   const { children } = samples;
   return {
@@ -33,13 +47,37 @@ function logPrior(
   const o = Math.floor(coarse / samples.translations);
   const t = coarse % samples.translations;
   const orientation = memory.real(priors.orientation_o)[
-    (priors.perParticle ? i * samples.orientations : 0) + o
+    (priors.perParticle && samples.layout !== "listed" ? i * samples.orientations : 0) + o
   ];
   const translation = memory.real(priors.translation_it)[i * samples.translations + t];
   return orientation <= logZero || translation <= logZero ? logZero : orientation + translation;
 }
 
 export const weightOperations: Operations<HostMemory, WeightOperation> = {
+  listCandidates(
+    memory,
+    { list, classes, classPrior_c, translations, ownTranslation, prior_o, firstSample_g },
+  ) {
+    const start = memory.index(list.start_i);
+    const [firstDirection, firstPsi] = [memory.index(list.directionStart_i), memory.index(list.psiStart_i)];
+    const [direction, psi] = [memory.real(list.directionPrior_d), memory.real(list.psiPrior_a)];
+    let row = 0;
+    for (let i = 0; i < list.particles; i++) {
+      const psis = firstPsi[i + 1] - firstPsi[i];
+      for (let k = 0; k < classes; k++)
+        for (let c = start[i]; c < start[i + 1]; c++) {
+          const n = c - start[i];
+          const own = memory.real(classPrior_c)[k];
+          const o = k * list.candidates + c;
+          memory.real(prior_o)[o] =
+            own <= logZero
+              ? logZero
+              : own + direction[firstDirection[i] + Math.floor(n / psis)] + psi[firstPsi[i] + (n % psis)];
+          memory.index(firstSample_g)[row++] = o * translations + (ownTranslation ? i : 0);
+        }
+    }
+  },
+
   weightsFromDiff2(memory, { samples, priors, scale, logMax_i, sum_i, best_i }) {
     const values = memory.real(samples.values);
     for (let i = 0; i < samples.particles; i++) {
@@ -95,18 +133,18 @@ export const weightOperations: Operations<HostMemory, WeightOperation> = {
     runStart[0] = 0;
     for (let i = 0; i < samples.particles; i++) {
       const threshold = memory.real(threshold_i)[i];
-      for (let o = 0; o < samples.orientations; o++) {
-        const begun = group;
-        for (let t = 0; t < samples.translations; t++) {
-          const coarse = o * samples.translations + t;
-          const value = values[i * samples.orientations * samples.translations + coarse];
-          if (value < threshold || value === 0) continue;
-          if (group < compressed.capacity) first[group] = coarse * compressed.children;
-          group++;
+      const { from, to, coarse } = segmentOf(memory, samples, i);
+      let before = -1;
+      for (let at = from; at < to; at++) {
+        if (values[at] < threshold || values[at] === 0) continue;
+        const orientation = Math.floor(coarse(at) / samples.translations);
+        if (orientation !== before) {
+          if (run < runs.capacity) runGroup[run] = group;
+          run++;
         }
-        if (group === begun) continue;
-        if (run < runs.capacity) runGroup[run] = begun;
-        run++;
+        before = orientation;
+        if (group < compressed.capacity) first[group] = coarse(at) * compressed.children;
+        group++;
       }
       start[i + 1] = group;
       runStart[i + 1] = run;

@@ -462,7 +462,12 @@ function weightCases(random: Random, shape: Shape): Case[] {
       };
     },
   });
-  return [weightsCase("dense", false), weightsCase("dense", true), weightsCase("compressed", false)];
+  return [
+    weightsCase("dense", false),
+    weightsCase("dense", true),
+    weightsCase("compressed", false),
+    weightsCase("compressed", true),
+  ];
 }
 
 /** Weights of the kinds that particles have: one peak, a broad set, all equal, ties at the end, none. */
@@ -535,7 +540,7 @@ function significanceCases(random: Random, shape: Shape): Case[] {
         threshold_i: bench.put("real", "thresholds", new Float64Array(particles).fill(level)),
         compressed,
         runs,
-        scratch: await bench.out("index", "scratch", compactScratch(particles, orientations)),
+        scratch: await bench.out("index", "scratch", compactScratch(particles * orientations)),
       });
       return {
         starts: await bench.get(compressed.start_i),
@@ -547,7 +552,33 @@ function significanceCases(random: Random, shape: Shape): Case[] {
   });
   const kept = new Kept(shape, random);
   const fine = random.uniforms(kept.groups * kept.children);
+  // More weights of nearly one size than a kernel keeps at hand, and the same few values many times.
+  const many = 12_000;
+  const alike = Float64Array.from({ length: 3 * many }, (_, at) =>
+    Math.fround(at < many ? 0.9 + 0.1 * random.uniform() : 1 - Math.floor(50 * random.uniform()) / 1024),
+  );
   return [
+    {
+      operation: "selectSignificant",
+      variant: `3 x ${many} weights of one size`,
+      async run(bench) {
+        const threshold_i = await bench.out("real", "thresholds", 3);
+        const count_i = await bench.out("index", "counts", 3);
+        const values = bench.put("real", "weights", alike);
+        const sums = [0, 1, 2].map((i) =>
+          alike.subarray(i * many, (i + 1) * many).reduce((sum, weight) => sum + weight, 0),
+        );
+        await bench.runtime.selectSignificant({
+          samples: { layout: "dense", particles: 3, orientations: many, translations: 1, values },
+          sum_i: bench.put("real", "sums", sums),
+          fraction: 0.7,
+          cap: 2 ** 31,
+          threshold_i,
+          count_i,
+        });
+        return { thresholds: await bench.get(threshold_i), counts: await bench.get(count_i) };
+      },
+    },
     selectCase(0.999, 2 ** 31),
     selectCase(0.5, 2 ** 31),
     selectCase(0.999, 7),

@@ -4,6 +4,7 @@ import type { Tolerance } from "../tolerances.js";
 import { expectationCases } from "./expectation-cases.js";
 import { type Case, outputError, Random, runCase } from "./harness.js";
 import { imageCases } from "./image-cases.js";
+import { listedCases } from "./listed-cases.js";
 import { selectionCases } from "./selection-cases.js";
 import { volumeCases } from "./volume-cases.js";
 
@@ -17,6 +18,7 @@ export function contractCases(seed: number): Case[] {
     ...volumeCases(random),
     ...expectationCases(random),
     ...selectionCases(random),
+    ...listedCases(random),
   ];
 }
 

@@ -1,0 +1,60 @@
+import type { CandidateList, DeviceBuffer, Runtime } from "../runtime/contract.js";
+import type { Candidates } from "./candidates.js";
+import type { OrientationTables } from "./search.js";
+
+/** Tables of orientations on the device. */
+export interface DeviceTables {
+  readonly directions: DeviceBuffer;
+  readonly directionChildren: number;
+  readonly psis: DeviceBuffer;
+  readonly psiChildren: number;
+}
+
+export function putTables(runtime: Runtime, name: string, tables: OrientationTables): DeviceTables {
+  const directions = runtime.alloc("real", `${name} directions`, tables.directions.length);
+  const psis = runtime.alloc("real", `${name} in-plane angles`, tables.psis.length);
+  runtime.upload(directions, tables.directions);
+  runtime.upload(psis, tables.psis);
+  return { ...tables, directions, psis };
+}
+
+/** Candidates on the device, with room for so many directions and in-plane angles in all. */
+export function putCandidates(
+  runtime: Runtime,
+  particles: number,
+  candidates: Candidates,
+  room: { readonly directions: number; readonly psis: number },
+): CandidateList {
+  const put = (kind: "real" | "index", name: string, length: number, values: ArrayLike<number>) => {
+    const buffer = runtime.alloc(kind, name, length);
+    runtime.upload(buffer, values);
+    return buffer;
+  };
+  const { count, start, directionStart, direction, directionPrior, psiStart, psi, psiPrior } = candidates;
+  return {
+    particles,
+    candidates: count,
+    start_i: put("index", "candidate starts", particles + 1, start),
+    directionStart_i: put("index", "direction starts", particles + 1, directionStart),
+    direction_d: put("index", "listed directions", room.directions, direction),
+    directionPrior_d: put("real", "direction priors", room.directions, directionPrior),
+    psiStart_i: put("index", "angle starts", particles + 1, psiStart),
+    psi_a: put("index", "listed angles", room.psis, psi),
+    psiPrior_a: put("real", "angle priors", room.psis, psiPrior),
+  };
+}
+
+/** Every direction with every in-plane angle, as if they were the candidates of one particle. */
+export function allCandidates(directions: number, psis: number): Candidates {
+  const numbers = (count: number) => Uint32Array.from({ length: count }, (_, at) => at);
+  return {
+    count: directions * psis,
+    start: [0, directions * psis],
+    directionStart: [0, directions],
+    direction: numbers(directions),
+    directionPrior: new Float64Array(directions),
+    psiStart: [0, psis],
+    psi: numbers(psis),
+    psiPrior: new Float64Array(psis),
+  };
+}
