@@ -5,6 +5,7 @@ import { basename, delimiter, join, resolve } from "node:path";
 import type { JobEvent } from "../src/app/job/events.js";
 import { readStarFile } from "../src/app/refine/resume.js";
 import { phases } from "../src/em/phase-clock.js";
+import { nodeDisk } from "../src/formats/node.js";
 import { pointGroup } from "../src/geometry/symmetry.js";
 import { type BenchRuntime, deviceLabel, openBenchRuntime } from "./devices.js";
 import { type BenchResult, type BenchRow, root } from "./record.js";
@@ -151,7 +152,7 @@ export async function benchRefine({
         pointGroup(one("--sym")),
       ),
     });
-    const star = await readStarFile(join(set, one("--i")));
+    const star = await readStarFile(nodeDisk, join(set, one("--i")));
     const shape = `${star.get("particles").rowCount} x ${star.get("optics").number("rlnImageSize")}`;
 
     const [ours, relion] = [join(work, "cryotile"), join(work, "relion")];

@@ -1,4 +1,5 @@
 import { readCube, readStarFile } from "../src/app/refine/resume.js";
+import { nodeDisk } from "../src/formats/node.js";
 import { parseImageName } from "../src/formats/star/index.js";
 import { eulerToMatrix, type Matrix3, multiply, transpose } from "../src/geometry/euler.js";
 import { realFft } from "../src/geometry/fft.js";
@@ -19,7 +20,7 @@ export interface MapScore {
 
 /** FSC of a map with the true one inside a sphere of `radius` Angstrom with an edge of 10. */
 export async function scoreMap(truth: string, found: string, radius: number): Promise<MapScore> {
-  const [one, two] = await Promise.all([truth, found].map(readCube));
+  const [one, two] = await Promise.all([truth, found].map((path) => readCube(nodeDisk, path)));
   const { box, pixelSize = 1 } = one;
   const shape = [box, box, box];
   const mask = sphericalMask(shape, radius / pixelSize, 10 / pixelSize);
@@ -50,7 +51,7 @@ export interface PoseScore {
 }
 
 async function readPoses(path: string): Promise<Map<string, Matrix3>> {
-  const table = (await readStarFile(path)).get("particles");
+  const table = (await readStarFile(nodeDisk, path)).get("particles");
   const [rot, tilt, psi] = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"].map((label) =>
     table.numbers(label),
   );

@@ -5,6 +5,7 @@ import { UserError } from "../errors.js";
 import { infoCommand } from "./commands/info.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { memoryCommand } from "./commands/memory.js";
+import { monitorCommand } from "./commands/monitor.js";
 import { planCommand } from "./commands/plan.js";
 import { refineCommand } from "./commands/refine.js";
 import { reportCommand } from "./commands/report.js";
@@ -28,7 +29,8 @@ const program = new Command("cryotile")
   .addCommand(inspectCommand())
   .addCommand(verifyCommand())
   .addCommand(memoryCommand())
-  .addCommand(reportCommand());
+  .addCommand(reportCommand())
+  .addCommand(monitorCommand());
 
 /** One line for errors that a user can act on; anything else is a fault of the program and says so. */
 function describe(error: unknown): string {

@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
+import { formatTime } from "../text.js";
 
 /** Progress of a job over a known number of things. */
 export interface Progress {
@@ -10,15 +11,6 @@ export interface Progress {
 
 /** Lines are printed this often where the output is no terminal, in milliseconds. */
 const lineInterval = 5000;
-
-/** Seconds for people: 12 s, 3 min 20 s, 5 h 10 min. */
-export function formatTime(seconds: number): string {
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
 
 /** A bar on a terminal, a line every few seconds elsewhere. Rates are things a second since the start. */
 export function startProgress(

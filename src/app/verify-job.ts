@@ -7,6 +7,7 @@ import { type ParticleSet, particleSet } from "../em/particles.js";
 import { type RefineContext, type Refinement, startRefinement } from "../em/refinement.js";
 import { nextIteration, searchOf } from "../em/run-iteration.js";
 import { UserError } from "../errors.js";
+import { nodeDisk } from "../formats/node.js";
 import { StarFile } from "../formats/star/index.js";
 import { realFft } from "../geometry/fft.js";
 import { fourierShellCorrelation } from "../geometry/fourier.js";
@@ -18,6 +19,7 @@ import { isDouble } from "../runtime/tolerances.js";
 import { outputError } from "../runtime/verify/harness.js";
 import { writeDataset } from "../simulator/dataset.js";
 import { loadMaps } from "../simulator/plan.js";
+import { renderHere } from "../simulator/render.js";
 import { type Margin, poseDifferences, type ScoreBounds, watchMargins } from "./margins.js";
 import { parseRefineArguments } from "./refine/arguments.js";
 import { ImageStore } from "./refine/image-store.js";
@@ -121,9 +123,10 @@ async function simulate(folder: string, { seed, particles, report }: JobOptions)
   };
   const files = await writeDataset(plan, maps, {
     folder,
+    disk: nodeDisk,
+    render: renderHere,
     mode: 2,
     stackSize: 1e9,
-    threads: 1,
     startResolution: 25,
     overwrite: true,
   });
@@ -157,13 +160,13 @@ async function readJob(words: readonly string[], most: number): Promise<Job> {
   const { files } = args;
   if (files.continueFrom !== undefined)
     throw new UserError("verify --job starts new runs: --continue has no place");
-  const all = await readParticleSet(files.i);
-  const options = await completeOptions(args.options, files, all);
+  const all = await readParticleSet(nodeDisk, files.i);
+  const options = await completeOptions(nodeDisk, args.options, files, all);
   if (options.autoRefine || options.skipAlign || options.skipRotate || options.sigmaRot !== undefined)
     throw new UserError(
       "verify --job compares searches over all orientations, without half sets: leave out --auto_refine, --skip_align, --skip_rotate and --sigma_ang",
     );
-  const maps = await readReferences(files.ref, all, args, options.K);
+  const maps = await readReferences(nodeDisk, files.ref, all, args, options.K);
   const count = Math.min(most, all.count);
   const rows = Array.from({ length: count }, (_, i) => Math.floor((i * all.count) / count));
   const set = particleSet(new StarFile(files.i, [all.optics, all.particles.selectRows(rows)]));
@@ -171,7 +174,8 @@ async function readJob(words: readonly string[], most: number): Promise<Job> {
     set,
     maps,
     options,
-    images: new ImageStore(
+    images: await ImageStore.open(
+      nodeDisk,
       set,
       files.i,
       Number.POSITIVE_INFINITY,

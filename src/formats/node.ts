@@ -1,7 +1,7 @@
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { access, type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { UserError } from "../errors.js";
-import type { ByteSink, ByteSource } from "./source.js";
+import type { ByteSink, ByteSource, Disk } from "./source.js";
 
 /** Turn a system error about `path` into one line that says what to do. */
 export function fileError(path: string, action: string, cause: unknown): UserError {
@@ -110,3 +110,14 @@ export async function createFile(path: string): Promise<ByteSink> {
     },
   };
 }
+
+/** The files of this machine. */
+export const nodeDisk: Disk = {
+  open: openFile,
+  create: createFile,
+  exists: (path) =>
+    access(path).then(
+      () => true,
+      () => false,
+    ),
+};

@@ -26,6 +26,15 @@ export interface ByteSink {
   abort(): Promise<void>;
 }
 
+/** Files by their path: those of a machine, or those that a page holds. */
+export interface Disk {
+  /** @throws UserError that names the path and the reason */
+  open(path: string): Promise<ByteSource>;
+  /** A file that appears, or replaces what is there, when it is complete. */
+  create(path: string): Promise<ByteSink>;
+  exists(path: string): Promise<boolean>;
+}
+
 /** Read `length` bytes at `offset`, fewer where the source ends. */
 export async function readRange(source: ByteSource, offset: number, length: number): Promise<Uint8Array> {
   const available = Math.max(0, Math.min(length, source.size - offset));

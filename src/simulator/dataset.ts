@@ -1,23 +1,24 @@
-import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../errors.js";
 import { createMrc } from "../formats/mrc/index.js";
-import { createFile } from "../formats/node.js";
+import type { Disk } from "../formats/source.js";
 import { formatImageName, StarTable, writeStar } from "../formats/star/index.js";
 import { inverseRealFft, realFft } from "../geometry/fft.js";
 import { lowPass } from "../geometry/fourier.js";
 import { particleTruth, type SimulationPlan, signalScale } from "./particles.js";
-import { renderParticles } from "./render-pool.js";
+import type { RenderJob } from "./render.js";
 import { sliceSource } from "./slices.js";
 
 export interface DatasetOptions {
-  /** Folder to write into; made where it is missing. */
+  /** Folder to write into. */
   readonly folder: string;
+  readonly disk: Disk;
+  /** All images in order, some at a time. */
+  readonly render: (job: RenderJob) => AsyncGenerator<Float32Array, void, void>;
   /** 2: float32, 12: float16. */
   readonly mode: 2 | 12;
   /** Most images in one stack. */
   readonly stackSize: number;
-  readonly threads: number;
   /** Resolution of the starting map in Angstrom. */
   readonly startResolution: number;
   readonly overwrite: boolean;
@@ -42,7 +43,7 @@ export async function writeDataset(
   maps: readonly Float32Array[],
   options: DatasetOptions,
 ): Promise<Dataset> {
-  const { folder } = options;
+  const { disk, folder } = options;
   const stackCount = Math.ceil(plan.count / options.stackSize);
   const stacks = Array.from({ length: stackCount }, (_, i) =>
     join(folder, stackCount === 1 ? "particles.mrcs" : `particles_${String(i + 1).padStart(4, "0")}.mrcs`),
@@ -53,32 +54,29 @@ export async function writeDataset(
   const truth = join(folder, "truth.star");
   if (!options.overwrite) {
     for (const path of [particles, truth, start, ...stacks, ...mapNames])
-      if (await exists(path)) throw new UserError(`${path} exists; take another folder (--o) or --overwrite`);
+      if (await disk.exists(path))
+        throw new UserError(`${path} exists; take another folder (--o) or --overwrite`);
   }
-  await mkdir(folder, { recursive: true }).catch((cause: Error) => {
-    throw new UserError(`${folder}: cannot make the folder: ${cause.message}`);
-  });
 
-  for (const [k, map] of maps.entries()) await writeMap(mapNames[k], map, plan);
+  for (const [k, map] of maps.entries()) await writeMap(disk, mapNames[k], map, plan);
   const shape = [plan.box, plan.box, plan.box];
   const low = inverseRealFft(lowPass(realFft(maps[0], shape), options.startResolution, plan.pixelSize));
-  await writeMap(start, Float32Array.from(low), plan);
+  await writeMap(disk, start, Float32Array.from(low), plan);
 
   const sources = maps.map((map) => sliceSource(map, plan.box));
   const amplitude = signalScale(plan, sources);
-  await writeStacks(stacks, plan, options, renderParticles({ plan, sources, amplitude }, options.threads));
-  await writeTables(plan, { particles, truth }, stacks, options.stackSize);
+  await writeStacks(stacks, plan, options, options.render({ plan, sources, amplitude }));
+  await writeTables(disk, plan, { particles, truth }, stacks, options.stackSize);
   return { particles, truth, stacks, maps: mapNames, start };
 }
 
-const exists = (path: string) =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
-
-async function writeMap(path: string, map: Float32Array, { box, pixelSize }: SimulationPlan): Promise<void> {
-  const sink = await createFile(path);
+async function writeMap(
+  disk: Disk,
+  path: string,
+  map: Float32Array,
+  { box, pixelSize }: SimulationPlan,
+): Promise<void> {
+  const sink = await disk.create(path);
   try {
     const writer = await createMrc(sink, {
       kind: "volume",
@@ -108,7 +106,7 @@ async function writeStacks(
   try {
     for (const [index, path] of stacks.entries()) {
       const count = Math.min(options.stackSize, plan.count - index * options.stackSize);
-      const sink = await createFile(path);
+      const sink = await options.disk.create(path);
       try {
         const writer = await createMrc(sink, {
           kind: "stack",
@@ -139,6 +137,7 @@ async function writeStacks(
 }
 
 async function writeTables(
+  disk: Disk,
   plan: SimulationPlan,
   paths: { particles: string; truth: string },
   stacks: readonly string[],
@@ -183,7 +182,7 @@ async function writeTables(
     [paths.truth, { ...known, ...hidden }],
     [paths.particles, known],
   ] as const) {
-    const sink = await createFile(path);
+    const sink = await disk.create(path);
     try {
       await writeStar({ blocks: [optics, StarTable.fromColumns("particles", columns)] }, sink);
       await sink.commit();

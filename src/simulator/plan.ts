@@ -7,8 +7,9 @@ import { readStar } from "../formats/star/index.js";
 import { inverseRealFft, realFft } from "../geometry/fft.js";
 import { centreBySign, cropHalf } from "../geometry/fourier.js";
 import { pointGroup } from "../geometry/symmetry.js";
+import { parseAtoms } from "./atoms.js";
 import { modelDensity } from "./density.js";
-import { centred, parseAtoms, proceduralMolecule } from "./molecule.js";
+import { centred, proceduralMolecule } from "./molecule.js";
 
 /** Where the maps of the classes come from. */
 export type MapSource =

@@ -1,31 +1,6 @@
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { ParticleRenderer, type SimulationPlan } from "./particles.js";
-import type { SliceSource } from "./slices.js";
-
-interface RenderJob {
-  readonly plan: SimulationPlan;
-  readonly sources: readonly SliceSource[];
-  readonly amplitude: number;
-}
-
-interface Chunk {
-  readonly first: number;
-  readonly count: number;
-}
-
-/** Particles that a thread makes at a time: about 4 MB of pixels. */
-const chunkSize = (box: number) => Math.max(1, Math.floor((1 << 20) / (box * box)));
-
-function renderChunk(
-  renderer: ParticleRenderer,
-  box: number,
-  { first, count }: Chunk,
-): Float32Array<ArrayBuffer> {
-  const area = box * box;
-  const pixels = new Float32Array(count * area);
-  for (let i = 0; i < count; i++) renderer.render(first + i, pixels.subarray(i * area, (i + 1) * area));
-  return pixels;
-}
+import { ParticleRenderer } from "./particles.js";
+import { type Chunk, chunkSize, type RenderJob, renderChunk, renderHere } from "./render.js";
 
 /**
  * All images of a plan in order, a chunk at a time, made by `threads` threads (1: this one). At most two chunks a thread are in memory, and
@@ -38,9 +13,7 @@ export async function* renderParticles(
   const { plan } = job;
   const size = chunkSize(plan.box);
   if (threads <= 1) {
-    const renderer = new ParticleRenderer(plan, job.sources, job.amplitude);
-    for (let first = 0; first < plan.count; first += size)
-      yield renderChunk(renderer, plan.box, { first, count: Math.min(size, plan.count - first) });
+    yield* renderHere(job);
     return;
   }
   const workers = Array.from(

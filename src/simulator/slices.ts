@@ -87,7 +87,10 @@ export function sliceSource(map: ArrayLike<number>, box: number): SliceSource {
 
   const halo = taps / 2;
   const columns = half + 2 * halo;
-  const out = new Float32Array(new SharedArrayBuffer(padded * padded * columns * 8));
+  const bytes = padded * padded * columns * 8;
+  // Threads share it; pages that are not cross-origin isolated have no such memory, and one thread.
+  const shared = globalThis.SharedArrayBuffer === undefined ? ArrayBuffer : SharedArrayBuffer;
+  const out = new Float32Array(new shared(bytes));
   const planeRe = new Float64Array(padded * half);
   const planeIm = new Float64Array(padded * half);
   for (let y = 0; y < padded; y++) {

@@ -14,7 +14,7 @@ import { ImageStore } from "../../src/app/refine/image-store.js";
 import { readParticleSet } from "../../src/app/refine/inputs.js";
 import { SyntheticImages } from "../../src/app/refine/synthetic-images.js";
 import { createMrc } from "../../src/formats/mrc/index.js";
-import { createFile } from "../../src/formats/node.js";
+import { createFile, nodeDisk } from "../../src/formats/node.js";
 import { cliPath } from "../support/cli.js";
 import { eventsOf, runtimeOptions, tinyFolder } from "../support/tiny-job.js";
 
@@ -112,8 +112,8 @@ test("images that are not kept stream through the same memory", async () => {
   const [box, count] = [360, 3000];
   await sparseStack("stream.mrcs", box, count, []);
   starOf("stream.star", box, "stream.mrcs", Array(count).keys());
-  const set = await readParticleSet(join(folder, "stream.star"));
-  const store = new ImageStore(set, join(folder, "stream.star"), 100e6, 150);
+  const set = await readParticleSet(nodeDisk, join(folder, "stream.star"));
+  const store = await ImageStore.open(nodeDisk, set, join(folder, "stream.star"), 100e6, 150);
   expect(4 * count * box ** 2).toBeGreaterThan(1.5e9);
   const before = process.memoryUsage().rss;
   let most = 0;

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readSavedRun } from "../../src/app/refine/resume.js";
+import { nodeDisk } from "../../src/formats/node.js";
 import { cliPath } from "../support/cli.js";
 import {
   expectSameFiles,
@@ -57,7 +58,7 @@ test("a run that is killed at random moments loses nothing that was finished and
   for (let kills = 0; kills < 6; kills++) {
     if (await killAfter(400 + 2200 * random(), args)) break;
     for (const name of optimisers()) {
-      const { refinement } = await readSavedRun(join(own, name));
+      const { refinement } = await readSavedRun(nodeDisk, join(own, name));
       expect(refinement.iteration).toBe(Number(name.slice(6, 9)));
       for (const file of filesOf(own))
         if (file.startsWith(name.slice(0, 9)) && !file.includes(".tmp-"))

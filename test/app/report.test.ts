@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { decode } from "fast-png";
 import { afterAll, expect, test } from "vitest";
 import { writeReport } from "../../src/app/report/index.js";
+import { nodeDisk } from "../../src/formats/node.js";
 import { launchBrowser } from "../support/browser.js";
 import { describeChromium } from "../support/chromium.js";
 import { runCli } from "../support/cli.js";
@@ -206,10 +207,10 @@ test("strings and values of a hostile log stay text", async () => {
 });
 
 test("folders that hold no run are refused in one line, by the command too", async () => {
-  await expect(writeReport(join(root, "nothing"))).rejects.toThrow(/events\.jsonl: is not there/);
+  await expect(writeReport(nodeDisk, join(root, "nothing"))).rejects.toThrow(/events\.jsonl: is not there/);
   const folder = join(root, "empty");
   writeEvents(folder, []);
-  await expect(writeReport(folder)).rejects.toThrow(/holds no start of a run/);
+  await expect(writeReport(nodeDisk, folder)).rejects.toThrow(/holds no start of a run/);
   const refused = runCli(root, "report", "empty");
   expect([refused.status, refused.stderr.trim().split("\n").length]).toEqual([1, 1]);
   writeEvents(join(root, "one"), jobEvents({ iterations: 1, start: { classes: 1 } }));
@@ -224,7 +225,7 @@ describeChromium("the page in a browser", () => {
     const folder = join(root, "page");
     writeEvents(folder, jobEvents());
     await writeData(folder, 12, ...spiral(500));
-    const path = await writeReport(folder);
+    const path = await writeReport(nodeDisk, folder);
     const browser = await launchBrowser();
     try {
       const backgrounds: string[] = [];

@@ -8,13 +8,13 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { scoreMap, scorePoses } from "../../bench/truth.js";
 import { readStarFile } from "../../src/app/refine/resume.js";
 import { createMrc, openMrc } from "../../src/formats/mrc/index.js";
-import { createFile, openFile } from "../../src/formats/node.js";
+import { createFile, nodeDisk, openFile } from "../../src/formats/node.js";
 import { parseImageName, type StarFile, writeStar } from "../../src/formats/star/index.js";
 import { inverseRealFft, realFft } from "../../src/geometry/fft.js";
 import { lowPass } from "../../src/geometry/fourier.js";
 import { pointGroup } from "../../src/geometry/symmetry.js";
+import { parseAtoms } from "../../src/simulator/atoms.js";
 import { modelDensity } from "../../src/simulator/density.js";
-import { parseAtoms } from "../../src/simulator/molecule.js";
 import { describeRelion, runTool } from "../support/relion.js";
 import { describeOn, fastRuntimes } from "../support/runtimes.js";
 import { describeShared } from "../support/shared.js";
@@ -131,7 +131,7 @@ describeShared("beta-galactosidase, 671 particles of EMPIAR-10204 from a start a
 
   describeRelion("beside relion_refine", () => {
     beforeAll(async () => {
-      await convertStacks(set, await readStarFile(particles));
+      await convertStacks(set, await readStarFile(nodeDisk, particles));
       copyFileSync(particles, at("float32/particles.star"));
       copyFileSync(at("ref.mrc"), at("float32/ref.mrc"));
       await mkdir(at("float32/relion"));
@@ -155,9 +155,9 @@ describeShared("beta-galactosidase, 671 particles of EMPIAR-10204 from a start a
   });
 
   it("wrong CTF fits are told and give a visibly worse map", { timeout: 600_000 }, async () => {
-    const good = await readStarFile(particles);
+    const good = await readStarFile(nodeDisk, particles);
     const names = new Set(good.get("particles").strings("rlnImageName"));
-    const wrong = await readStarFile(join(set, "particles_original_wrong_ctf.star"));
+    const wrong = await readStarFile(nodeDisk, join(set, "particles_original_wrong_ctf.star"));
     // The same particles; the file also lists those of stacks that are not there.
     expect(stacksOf(wrong).some((path) => !existsSync(join(set, path)))).toBe(true);
     const table = wrong.get("particles");

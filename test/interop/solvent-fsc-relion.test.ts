@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { writeMap } from "../../src/app/refine/write-iteration.js";
 import { solventCorrectedFsc } from "../../src/em/solvent-fsc.js";
-import { openFile } from "../../src/formats/node.js";
+import { nodeDisk, openFile } from "../../src/formats/node.js";
 import { readStar } from "../../src/formats/star/index.js";
 import { inverseRealFft, realFft } from "../../src/geometry/fft.js";
 import { lowPass } from "../../src/geometry/fourier.js";
@@ -34,10 +34,10 @@ describeRelion("FSC inside a mask", () => {
     const own = solventCorrectedFsc(one, two, mask, box, box, seed);
     const folder = mkdtempSync(join(tmpdir(), "cryotile-fsc-"));
     try {
-      await writeMap(join(folder, "run_half1_class001_unfil.mrc"), one, box, pixelSize);
-      await writeMap(join(folder, "run_half2_class001_unfil.mrc"), two, box, pixelSize);
+      await writeMap(nodeDisk, join(folder, "run_half1_class001_unfil.mrc"), one, box, pixelSize);
+      await writeMap(nodeDisk, join(folder, "run_half2_class001_unfil.mrc"), two, box, pixelSize);
       mkdirSync(join(folder, "post"));
-      await writeMap(join(folder, "mask.mrc"), mask, box, pixelSize);
+      await writeMap(nodeDisk, join(folder, "mask.mrc"), mask, box, pixelSize);
       await runTool(
         "relion_postprocess",
         [

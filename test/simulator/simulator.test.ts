@@ -11,14 +11,9 @@ import { eulerToMatrix } from "../../src/geometry/euler.js";
 import { halfTransform, inverseRealFft, realFft } from "../../src/geometry/fft.js";
 import { centreBySign, forEachPixel } from "../../src/geometry/fourier.js";
 import { pointGroup } from "../../src/geometry/symmetry.js";
+import { parseAtoms } from "../../src/simulator/atoms.js";
 import { modelDensity } from "../../src/simulator/density.js";
-import {
-  centred,
-  extent,
-  type GaussianModel,
-  parseAtoms,
-  proceduralMolecule,
-} from "../../src/simulator/molecule.js";
+import { centred, extent, type GaussianModel, proceduralMolecule } from "../../src/simulator/molecule.js";
 import {
   ParticleRenderer,
   particleTruth,

@@ -6,7 +6,7 @@ import { completeOptions, readParticleSet, readReferences } from "../../src/app/
 import { type Refinement, startRefinement } from "../../src/em/refinement.js";
 import { nextIteration } from "../../src/em/run-iteration.js";
 import { openMrc } from "../../src/formats/mrc/index.js";
-import { openFile } from "../../src/formats/node.js";
+import { nodeDisk, openFile } from "../../src/formats/node.js";
 import { parseStar } from "../../src/formats/star/index.js";
 import { realFft } from "../../src/geometry/fft.js";
 import { fourierShellCorrelation } from "../../src/geometry/fourier.js";
@@ -62,15 +62,21 @@ async function refineHere(words: readonly string[]): Promise<Refinement[]> {
   const args = parseRefineArguments([...words, "--o", "none", "--relion-quirks"]);
   const { files } = args;
   if (files.continueFrom !== undefined) throw new Error("a new run is expected");
-  const set = await readParticleSet(files.i);
-  const options = await completeOptions(args.options, files, set);
-  const maps = await readReferences(files.ref, set, args, options.K);
+  const set = await readParticleSet(nodeDisk, files.i);
+  const options = await completeOptions(nodeDisk, args.options, files, set);
+  const maps = await readReferences(nodeDisk, files.ref, set, args, options.K);
   const runtime = openReference();
   const context = {
     runtime,
     set,
     options,
-    images: new ImageStore(set, files.i, 2 ** 28, options.particleDiameter / (2 * set.pixelSize)),
+    images: await ImageStore.open(
+      nodeDisk,
+      set,
+      files.i,
+      2 ** 28,
+      options.particleDiameter / (2 * set.pixelSize),
+    ),
     group: pointGroup(options.sym, { relionUnit: true }),
     references: maps.length,
   };

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parseHTML } from "linkedom";
 import { expect } from "vitest";
 import { writeReport } from "../../src/app/report/index.js";
+import { nodeDisk } from "../../src/formats/node.js";
 
 /** Tags that open and close in order; a page without this is repaired by browsers in ways that nobody checked. */
 function expectBalanced(text: string): void {
@@ -17,7 +18,7 @@ function expectBalanced(text: string): void {
 
 /** Write the report of a folder and check what holds for every one. */
 export async function checkedReport(folder: string) {
-  const path = await writeReport(folder);
+  const path = await writeReport(nodeDisk, folder);
   expect(path).toBe(join(folder, "report.html"));
   expect(readdirSync(folder).filter((name) => name.includes("report"))).toEqual(["report.html"]);
   const text = readFileSync(path, "utf8");

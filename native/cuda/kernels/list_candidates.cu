@@ -12,12 +12,12 @@ KERNEL(list_candidates, 256)(
   if (at >= count) return;
   const u32 i = particle_of(starts, (u32)(at / classes), particles);
   const u32 first = starts[i];
-  const u32 own = starts[i + 1] - first;
+  const u32 members = starts[i + 1] - first;
   const u32 row = (u32)(at - (u64)classes * first);
-  const u32 n = row % own;
+  const u32 n = row % members;
   const u32 angles = psi_starts[i + 1] - psi_starts[i];
-  const u32 o = listed_orientation(row, first, own, (u32)(count / classes));
-  const real of_class = class_prior[row / own];
+  const u32 o = listed_orientation(row, first, members, (u32)(count / classes));
+  const real of_class = class_prior[row / members];
   real value = log_zero;
   if (of_class > log_zero) value = of_class + direction_prior[direction_starts[i] + n / angles] + psi_prior[psi_starts[i] + n % angles];
   prior[o] = value;

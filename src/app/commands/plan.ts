@@ -1,8 +1,8 @@
 import Table from "cli-table3";
 import { Command } from "commander";
 import { scopes } from "../../runtime/arena.js";
+import { formatTime } from "../../text.js";
 import { formatBytes } from "../bytes.js";
-import { formatTime } from "../progress.js";
 import { type PlannedIteration, planRun, type RunPlan } from "../refine/plan.js";
 
 const help = `Usage: cryotile plan [--json] [--no-time] OPTIONS OF cryotile refine

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { nodeDisk } from "../../formats/node.js";
 
 /** `cryotile report JOBFOLDER`: the page about a run. */
 export function reportCommand(): Command {
@@ -8,6 +9,6 @@ export function reportCommand(): Command {
     .action(async (jobFolder: string) => {
       // The plotting library is loaded only where it is needed.
       const { writeReport } = await import("../report/index.js");
-      console.log(await writeReport(jobFolder));
+      console.log(await writeReport(nodeDisk, jobFolder));
     });
 }

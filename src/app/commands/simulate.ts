@@ -1,10 +1,13 @@
+import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { Command } from "commander";
 import * as v from "valibot";
 import { UserError } from "../../errors.js";
+import { nodeDisk } from "../../formats/node.js";
 import { writeDataset } from "../../simulator/dataset.js";
 import type { OpticsGroup, SimulationPlan } from "../../simulator/particles.js";
 import { gridOfMap, loadMaps, loadPoses, type MapSource } from "../../simulator/plan.js";
+import { renderParticles } from "../../simulator/render-pool.js";
 import { startProgress } from "../progress.js";
 
 const number = (text: string, expected: string) =>
@@ -168,13 +171,18 @@ async function simulate(options: Options): Promise<void> {
     diameter,
     ...(poses !== undefined && { poses }),
   };
+  await mkdir(options.o, { recursive: true }).catch((cause: Error) => {
+    throw new UserError(`${options.o}: cannot make the folder: ${cause.message}`);
+  });
+  const threads = options.threads ?? availableParallelism();
   const progress = startProgress("particles", plan.count);
   const begun = performance.now();
   const files = await writeDataset(plan, maps, {
     folder: options.o,
+    disk: nodeDisk,
+    render: (job) => renderParticles(job, threads),
     mode: options.float16 ? 12 : 2,
     stackSize: options.stackSize,
-    threads: options.threads ?? availableParallelism(),
     startResolution: options.lowpass,
     overwrite: options.overwrite,
     onProgress: (done) => progress.update(done),

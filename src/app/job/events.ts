@@ -87,3 +87,10 @@ export type JobEvent = { readonly time: number } & (
     }
   | { readonly kind: "end"; readonly status: "success" | "failure" | "aborted"; readonly message?: string }
 );
+
+/** An event as it is told; the log adds the time. */
+export type NewEvent = JobEvent extends infer Event
+  ? Event extends JobEvent
+    ? Omit<Event, "time">
+    : never
+  : never;

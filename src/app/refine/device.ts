@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { freemem } from "node:os";
 import { UserError } from "../../errors.js";
 import type { TraceEvent } from "../../runtime/arena.js";
 import type { Runtime } from "../../runtime/contract.js";
@@ -15,6 +16,10 @@ export const defaultMemory = 2 ** 31;
 /** The same on a CUDA card that has as much free, and what is left to others there. */
 const cudaMemory = 4e9;
 const cudaReserve = 3e8;
+
+/** Host memory that is free. */
+export const freeBytes = (): number =>
+  Math.min(freemem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 
 type Choice = Pick<RefineArguments, "runtime" | "software" | "memory"> & {
   readonly precision?: RefineArguments["precision"];

@@ -1,4 +1,3 @@
-import { freemem } from "node:os";
 import type { ParticleSet } from "../../em/particles.js";
 import type { RefineArguments } from "./arguments.js";
 import { imagesInFlight } from "./image-store.js";
@@ -9,9 +8,8 @@ const mostParticles = 256;
 const shareOfBatches = 0.25;
 
 /** Host memory for particles: what `--host-memory` gives, or what is free. */
-export function hostBytes({ hostMemory }: Pick<RefineArguments, "hostMemory">): number {
-  return hostMemory ?? Math.min(freemem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
-}
+export const hostBytes = ({ hostMemory }: Pick<RefineArguments, "hostMemory">, free: number): number =>
+  hostMemory ?? free;
 
 /**
  * Most particles of a batch, which is of one half set. Only `--host-memory` limits it and not what happens to be free, so that a run has the same batches when it is

@@ -1,11 +1,11 @@
-import { existsSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import type { ParticleSet } from "../../em/particles.js";
 import type { ImageSource } from "../../em/refinement.js";
 import { UserError } from "../../errors.js";
 import { readImageBatches } from "../../formats/batches.js";
 import { splitKindSuffix } from "../../formats/mrc/index.js";
-import { openFile } from "../../formats/node.js";
+import type { Disk } from "../../formats/source.js";
+import type { ImageName } from "../../formats/star/index.js";
 
 /** Batches of images in memory at a time: read ahead, at work, and on their way. */
 export const imagesInFlight = 3;
@@ -17,7 +17,6 @@ const ahead = 1;
  * `keepBytes`. Stacks are looked for from the working folder and from that of the STAR file.
  */
 export class ImageStore implements ImageSource {
-  private readonly names;
   private readonly kept: Float32Array | undefined;
   private readonly isKept: Uint8Array;
   /**
@@ -31,32 +30,33 @@ export class ImageStore implements ImageSource {
   readonly deviation: Float64Array;
   private readonly background: Uint32Array;
 
+  private constructor(
+    private readonly disk: Disk,
+    private readonly set: ParticleSet,
+    private readonly names: readonly ImageName[],
+    keepBytes: number,
+    radius: number,
+  ) {
+    this.background = outside(set.box, radius);
+    this.deviation = new Float64Array(set.count);
+    const pixels = set.count * set.box ** 2;
+    this.kept = ImageStore.keeps(set, keepBytes) ? new Float32Array(pixels) : undefined;
+    this.isKept = new Uint8Array(set.count);
+  }
+
   /**
    * `radius`: that of the particles in pixels; outside is background.
    * @throws UserError where stacks are missing
    */
-  constructor(
-    private readonly set: ParticleSet,
+  static async open(
+    disk: Disk,
+    set: ParticleSet,
     starFile: string,
     keepBytes: number,
     radius: number,
-  ) {
-    const folder = dirname(starFile);
-    this.background = outside(set.box, radius);
-    this.deviation = new Float64Array(set.count);
-    const located = new Map<string, string>();
-    this.names = set.images.map((name) => {
-      let path = located.get(name.path);
-      if (path === undefined) {
-        path = locate(name.path, folder);
-        located.set(name.path, path);
-      }
-      return { ...name, path };
-    });
-    refuseMissing([...located.values()], starFile);
-    const pixels = set.count * set.box ** 2;
-    this.kept = ImageStore.keeps(set, keepBytes) ? new Float32Array(pixels) : undefined;
-    this.isKept = new Uint8Array(set.count);
+  ): Promise<ImageStore> {
+    const names = await locateStacks(disk, set, starFile);
+    return new ImageStore(disk, set, names, keepBytes, radius);
   }
 
   /** Whether all images stay in memory. */
@@ -71,7 +71,7 @@ export class ImageStore implements ImageSource {
   }
 
   async *batches(particles: readonly number[], size: number) {
-    const { set, kept, isKept } = this;
+    const { disk, set, kept, isKept } = this;
     const area = set.box ** 2;
     if (kept !== undefined && particles.every((p) => isKept[p] === 1)) {
       for (let first = 0; first < particles.length; first += size) {
@@ -87,7 +87,7 @@ export class ImageStore implements ImageSource {
       return;
     }
     const names = particles.map((p) => this.names[p]);
-    for await (const { first, count, pixels } of readImageBatches(names, openFile, {
+    for await (const { first, count, pixels } of readImageBatches(names, (path) => disk.open(path), {
       batchSize: size,
       ahead,
     })) {
@@ -145,17 +145,27 @@ function moments(image: Float32Array, pixels: Uint32Array): [number, number] {
 const isNormalised = (mean: number, deviation: number): boolean =>
   Math.abs(mean) <= 0.5 * deviation && deviation >= 0.5 && deviation <= 2;
 
-function refuseMissing(paths: readonly string[], starFile: string): void {
-  const missing = paths.filter((path) => !existsSync(splitKindSuffix(path).path));
-  if (missing.length === 0) return;
-  throw new UserError(
-    `${starFile}: ${missing.length} of ${paths.length} stacks are not there, such as ${missing[0]}; run from the folder that the names are relative to, or put the stacks back`,
-  );
-}
-
-function locate(path: string, folder: string): string {
-  const { path: file } = splitKindSuffix(path);
-  if (isAbsolute(file) || existsSync(file)) return path;
-  const beside = join(folder, file);
-  return existsSync(beside) ? path.replace(file, beside) : path;
+/**
+ * Names of the images with the paths of their stacks.
+ * @throws UserError where stacks are missing
+ */
+export async function locateStacks(disk: Disk, set: ParticleSet, starFile: string): Promise<ImageName[]> {
+  const folder = dirname(starFile);
+  const located = new Map<string, string>();
+  const missing: string[] = [];
+  for (const { path } of set.images) {
+    if (located.has(path)) continue;
+    const { path: file } = splitKindSuffix(path);
+    const beside = join(folder, file);
+    const places = isAbsolute(file) ? [file] : [file, beside];
+    let found: string | undefined;
+    for (const place of places) if (found === undefined && (await disk.exists(place))) found = place;
+    if (found === undefined) missing.push(path);
+    located.set(path, path.replace(file, found ?? file));
+  }
+  if (missing.length > 0)
+    throw new UserError(
+      `${starFile}: ${missing.length} of ${located.size} stacks are not there, such as ${missing[0]}; run from the folder that the names are relative to, or put the stacks back`,
+    );
+  return set.images.map((name) => ({ ...name, path: located.get(name.path) as string }));
 }

@@ -2,7 +2,7 @@ import { methodOptions, type RefineOptions } from "../../em/options.js";
 import { type ParticleSet, particleSet } from "../../em/particles.js";
 import { UserError } from "../../errors.js";
 import { openMrc, splitKindSuffix } from "../../formats/mrc/index.js";
-import { openFile } from "../../formats/node.js";
+import type { Disk } from "../../formats/source.js";
 import { hasOpticsGroups, parseImageName, upgradeParticles } from "../../formats/star/index.js";
 import { angularStep } from "../../geometry/sampling.js";
 import { pointGroup } from "../../geometry/symmetry.js";
@@ -10,13 +10,13 @@ import type { GivenOptions, RefineArguments, RefineFiles } from "./arguments.js"
 import { readCube, readStarFile } from "./resume.js";
 
 /** Particles of a STAR file of RELION 3.0 or later. */
-export async function readParticleSet(path: string): Promise<ParticleSet> {
-  const file = await readStarFile(path);
+export async function readParticleSet(disk: Disk, path: string): Promise<ParticleSet> {
+  const file = await readStarFile(disk, path);
   if (hasOpticsGroups(file)) return particleSet(file);
   return particleSet(
     await upgradeParticles(file, async (name) => {
       const { path: stack } = splitKindSuffix(parseImageName(name).path);
-      const image = await openMrc(await openFile(stack), { kind: "stack" });
+      const image = await openMrc(await disk.open(stack), { kind: "stack" });
       await image.close();
       return { size: image.width, dimensionality: 2 };
     }),
@@ -30,13 +30,14 @@ const sizeTolerance = 0.001;
  * @throws UserError where box or pixel size differ from those of the particles.
  */
 export async function readReferences(
+  disk: Disk,
   path: string,
   { box, pixelSize }: ParticleSet,
   { refAngpix, trustRefSize }: Pick<RefineArguments, "refAngpix" | "trustRefSize">,
   K: number,
 ): Promise<Float32Array[]> {
   const names = path.endsWith(".star")
-    ? (await readStarFile(path)).blocks
+    ? (await readStarFile(disk, path)).blocks
         .find((block) => block.has("rlnReferenceImage"))
         ?.strings("rlnReferenceImage")
     : [path];
@@ -45,7 +46,7 @@ export async function readReferences(
     throw new UserError(`${path}: lists ${names.length} references for --K ${K}`);
   const maps: Float32Array[] = [];
   for (const name of names) {
-    const found = await readCube(name);
+    const found = await readCube(disk, name);
     const size = refAngpix ?? found.pixelSize;
     if (size === undefined || !(size > 0))
       throw new UserError(`${name}: the header has no pixel size; give it with --ref_angpix`);
@@ -90,6 +91,7 @@ function checkSearch(options: GivenOptions): void {
 
 /** Options with what comes from files and from the particles' size. */
 export async function completeOptions(
+  disk: Disk,
   given: GivenOptions,
   files: Pick<RefineFiles, "solventMask" | "solventMask2">,
   { box, pixelSize }: ParticleSet,
@@ -97,7 +99,7 @@ export async function completeOptions(
   checkSearch(given);
   const mask = async (path: string | undefined) => {
     if (path === undefined || path === "None") return undefined;
-    const { map, box: side } = await readCube(path);
+    const { map, box: side } = await readCube(disk, path);
     if (side !== box)
       throw new UserError(`${path}: a mask of ${side} voxels, the particles have ${box} pixels`);
     if (map.some((value) => value < 0 || value > 1))

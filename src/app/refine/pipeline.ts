@@ -1,11 +1,6 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { UserError } from "../../errors.js";
-
-/** The run was asked to stop through the folder of RELION's pipeline. */
-export class AbortedError extends UserError {
-  override readonly name = "AbortedError";
-}
+import { AbortedError } from "./run.js";
 
 const exits = ["SUCCESS", "FAILURE", "ABORTED"] as const;
 const marker = (exit: (typeof exits)[number]) => `RELION_JOB_EXIT_${exit}`;

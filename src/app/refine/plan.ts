@@ -4,14 +4,15 @@ import type { ParticleSet } from "../../em/particles.js";
 import { halfSets, type RefineContext, type Refinement, startRefinement } from "../../em/refinement.js";
 import { iterationInput, nextSizes } from "../../em/run-iteration.js";
 import type { ImageSizes } from "../../em/schedule.js";
+import { nodeDisk } from "../../formats/node.js";
 import { pointGroup } from "../../geometry/symmetry.js";
 import type { Scope } from "../../runtime/arena.js";
 import type { Runtime } from "../../runtime/contract.js";
 import { parseRefineArguments } from "./arguments.js";
-import { openRuntime } from "./device.js";
+import { freeBytes, openRuntime } from "./device.js";
 import { withRemedy } from "./device-faults.js";
 import { hostBytes, largestBatchOf } from "./host-memory.js";
-import { ImageStore } from "./image-store.js";
+import { ImageStore, locateStacks } from "./image-store.js";
 import { type Timing, timeIteration } from "./plan-time.js";
 import { type Prepared, prepare } from "./prepare.js";
 import { SyntheticImages } from "./synthetic-images.js";
@@ -62,11 +63,10 @@ const mostSynthetic = 64;
 
 /** The plan of `cryotile refine` with the same arguments. Reads STAR files and maps, no image of a particle. */
 export async function planRun(argv: readonly string[], { time = true } = {}): Promise<RunPlan> {
-  const prepared = await prepare(parseRefineArguments(argv), argv);
+  const prepared = await prepare(nodeDisk, parseRefineArguments(argv), argv);
   const { args, set, options, starFile } = prepared;
-  const keepBytes = hostBytes(args) / 2;
-  // Looks for the stacks.
-  new ImageStore(set, starFile, 0, 0);
+  const keepBytes = hostBytes(args, freeBytes()) / 2;
+  await locateStacks(nodeDisk, set, starFile);
   const { runtime } = await openRuntime(args);
   try {
     const { context, refinement, images } = await beginning(prepared, runtime);
@@ -93,7 +93,7 @@ export async function planRun(argv: readonly string[], { time = true } = {}): Pr
       lastIteration: options.autoRefine ? options.autoIterMax : options.iter,
       refinesSearch: options.autoRefine,
       host: {
-        allowed: hostBytes(args),
+        allowed: hostBytes(args, freeBytes()),
         images: ImageStore.bytes(set, largest, keepBytes),
         imagesKept: ImageStore.keeps(set, keepBytes),
         maps: mapBytes * options.K * (options.autoRefine ? 2 : 1) * set.box ** 3,

@@ -2,6 +2,7 @@ import type { RefineOptions } from "../../em/options.js";
 import type { ParticleSet } from "../../em/particles.js";
 import type { Refinement } from "../../em/refinement.js";
 import { UserError } from "../../errors.js";
+import type { Disk } from "../../formats/source.js";
 import { angularStep } from "../../geometry/sampling.js";
 import {
   continuedArguments,
@@ -29,21 +30,22 @@ export interface Prepared {
   readonly command: readonly string[];
 }
 
-export async function prepare(args: RefineArguments, argv: readonly string[]): Promise<Prepared> {
+export async function prepare(disk: Disk, args: RefineArguments, argv: readonly string[]): Promise<Prepared> {
   const { files } = args;
   if (files.continueFrom === undefined) {
-    const set = await readParticleSet(files.i);
-    const options = await completeOptions(args.options, files, set);
-    const maps = await readReferences(files.ref, set, args, options.K);
+    const set = await readParticleSet(disk, files.i);
+    const options = await completeOptions(disk, args.options, files, set);
+    const maps = await readReferences(disk, files.ref, set, args, options.K);
     const command = continuedArguments(argv, []);
     return { args, set, options, starFile: files.i, start: { kind: "new", maps }, command };
   }
-  const saved = await readSavedRun(files.continueFrom);
+  const saved = await readSavedRun(disk, files.continueFrom);
   const begun = saved.command ?? argumentsOfRelion(saved);
   const command = continuedArguments(begun, argv);
   const merged = parseRefineArguments(command);
   const before = parseRefineArguments(begun);
   const options = await completeOptions(
+    disk,
     { ...continuedOptions(before.options, args), randomSeed: saved.optimiser.number("rlnRandomSeed") },
     { ...before.files, ...files },
     saved.set,

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import type { Automation, Sampling } from "../../em/automation.js";
 import type { ClassModel, Model } from "../../em/model.js";
@@ -6,7 +5,7 @@ import { type ParticleSet, particleSet } from "../../em/particles.js";
 import type { Refinement } from "../../em/refinement.js";
 import { FormatError, UserError } from "../../errors.js";
 import { openMrc } from "../../formats/mrc/index.js";
-import { openFile } from "../../formats/node.js";
+import type { Disk } from "../../formats/source.js";
 import { readStar, type StarFile, type StarTable } from "../../formats/star/index.js";
 import { wholePart } from "./write-iteration.js";
 
@@ -21,8 +20,8 @@ export interface SavedRun {
   readonly tau2Fudge: number;
 }
 
-export async function readStarFile(path: string): Promise<StarFile> {
-  const source = await openFile(path);
+export async function readStarFile(disk: Disk, path: string): Promise<StarFile> {
+  const source = await disk.open(path);
   try {
     return await readStar(source);
   } finally {
@@ -32,9 +31,10 @@ export async function readStarFile(path: string): Promise<StarFile> {
 
 /** All voxels of a cubic map, with its pixel size. */
 export async function readCube(
+  disk: Disk,
   path: string,
 ): Promise<{ map: Float32Array; box: number; pixelSize: number | undefined }> {
-  const file = await openMrc(await openFile(path), { kind: "volume" });
+  const file = await openMrc(await disk.open(path), { kind: "volume" });
   try {
     const { width, height, count } = file;
     if (width !== height || width !== count)
@@ -49,11 +49,11 @@ export async function readCube(
 }
 
 /** Names in a file of RELION's are relative to the folder that the job was run in: this one, or one above the file. */
-function locate(name: string, beside: string): string {
-  if (isAbsolute(name) || existsSync(name)) return name;
+async function locate(disk: Disk, name: string, beside: string): Promise<string> {
+  if (isAbsolute(name) || (await disk.exists(name))) return name;
   for (let folder = dirname(resolve(beside)); ; folder = dirname(folder)) {
     const path = resolve(folder, name);
-    if (existsSync(path)) return path;
+    if (await disk.exists(path)) return path;
     if (folder === dirname(folder)) return name;
   }
 }
@@ -62,8 +62,8 @@ function locate(name: string, beside: string): string {
  * The state that `run_itNNN_optimiser.star` and the files that it names hold, of this program or of RELION 3.1.
  * @throws UserError for missing files or labels.
  */
-export async function readSavedRun(path: string): Promise<SavedRun> {
-  const file = await readStarFile(path);
+export async function readSavedRun(disk: Disk, path: string): Promise<SavedRun> {
+  const file = await readStarFile(disk, path);
   const optimiser = file.get("optimiser_general");
   const command = file.find("cryotile_arguments")?.strings("cryotileArgument");
   const state = file.find("cryotile_state");
@@ -73,13 +73,14 @@ export async function readSavedRun(path: string): Promise<SavedRun> {
   ] as const)
     if (optimiser.has(label) && optimiser.number(label) !== 0)
       throw new UserError(`${path}: ${what} is not continued here`);
-  const at = (label: string) => locate(optimiser.string(label), path);
-  const data = await readStarFile(at("rlnExperimentalDataStarFile"));
+  const at = (label: string) => locate(disk, optimiser.string(label), path);
+  const data = await readStarFile(disk, await at("rlnExperimentalDataStarFile"));
   const set = particleSet(data);
-  const samplingFile = at("rlnOrientSamplingStarFile");
-  const sampling = (await readStarFile(samplingFile)).get("sampling_general");
-  const models = [await readModel(at("rlnModelStarFile"), optimiser)];
-  if (optimiser.has("rlnModelStarFile2")) models.push(await readModel(at("rlnModelStarFile2"), optimiser));
+  const samplingFile = await at("rlnOrientSamplingStarFile");
+  const sampling = (await readStarFile(disk, samplingFile)).get("sampling_general");
+  const models = [await readModel(disk, await at("rlnModelStarFile"), optimiser)];
+  if (optimiser.has("rlnModelStarFile2"))
+    models.push(await readModel(disk, await at("rlnModelStarFile2"), optimiser));
   const [{ tau2Fudge }] = models;
   const subsets = set.particles.has("rlnRandomSubset")
     ? set.particles.integers("rlnRandomSubset")
@@ -151,8 +152,8 @@ interface SavedModel extends Model {
   readonly tau2Fudge: number;
 }
 
-async function readModel(path: string, optimiser: StarTable): Promise<SavedModel> {
-  const file = await readStarFile(path);
+async function readModel(disk: Disk, path: string, optimiser: StarTable): Promise<SavedModel> {
+  const file = await readStarFile(disk, path);
   const general = file.get("model_general");
   const box = general.number("rlnOriginalImageSize");
   const pixelSize = general.number("rlnPixelSize");
@@ -160,7 +161,7 @@ async function readModel(path: string, optimiser: StarTable): Promise<SavedModel
   const groups = file.get("model_groups");
   const classes: ClassModel[] = [];
   for (let k = 0; k < list.rowCount; k++) {
-    const map = await readCube(locate(list.string("rlnReferenceImage", k), path));
+    const map = await readCube(disk, await locate(disk, list.string("rlnReferenceImage", k), path));
     if (map.box !== box)
       throw new UserError(`${path}: class ${k + 1} has a map of ${map.box} voxels, not ${box}`);
     const spectra = file.get(`model_class_${k + 1}`);

@@ -3,15 +3,15 @@ import type { Model } from "../../em/model.js";
 import type { ParticleSet } from "../../em/particles.js";
 import type { Refinement } from "../../em/refinement.js";
 import { createMrc } from "../../formats/mrc/index.js";
-import { createFile } from "../../formats/node.js";
+import type { Disk } from "../../formats/source.js";
 import { type StarTable, writeStar } from "../../formats/star/index.js";
 import { formatReal } from "../../formats/star/number.js";
 import type { PointGroup } from "../../geometry/symmetry.js";
 import { type IterationFiles, iterationFiles } from "./file-names.js";
 import { dataTables, modelTables, optimiserTables, type RunFacts, samplingTables } from "./tables.js";
 
-export async function writeTables(path: string, blocks: StarTable[]): Promise<void> {
-  const sink = await createFile(path);
+export async function writeTables(disk: Disk, path: string, blocks: StarTable[]): Promise<void> {
+  const sink = await disk.create(path);
   try {
     await writeStar({ blocks }, sink);
     await sink.commit();
@@ -22,12 +22,13 @@ export async function writeTables(path: string, blocks: StarTable[]): Promise<vo
 }
 
 export async function writeMap(
+  disk: Disk,
   path: string,
   map: Float32Array | Float64Array,
   box: number,
   pixelSize: number,
 ): Promise<void> {
-  const sink = await createFile(path);
+  const sink = await disk.create(path);
   try {
     const writer = await createMrc(sink, {
       kind: "volume",
@@ -50,6 +51,7 @@ export async function writeMap(
  * Returns the names of what holds the state.
  */
 export async function writeIteration(
+  disk: Disk,
   refinement: Refinement,
   set: ParticleSet,
   facts: RunFacts,
@@ -59,23 +61,24 @@ export async function writeIteration(
   const { options, root } = facts;
   const files = iterationFiles(root, iteration, models.length > 1, options.K);
   if (options.skipMaximize && iteration > 0) {
-    await writeTables(files.data, dataTables(refinement, set));
+    await writeTables(disk, files.data, dataTables(refinement, set));
     return { ...iterationFiles(root, 0, models.length > 1, options.K), data: files.data };
   }
   for (const [h, model] of models.entries()) {
     for (const [k, { map }] of model.classes.entries())
-      await writeMap(files.maps[h][k], map, model.box, model.pixelSize);
+      await writeMap(disk, files.maps[h][k], map, model.box, model.pixelSize);
     const tables = modelTables(model, set, options, files.maps[h], automation.localSigma);
-    await writeTables(files.models[h], tables);
+    await writeTables(disk, files.models[h], tables);
   }
-  await writeTables(files.data, dataTables(refinement, set));
-  await writeTables(files.sampling, samplingTables(refinement, options, group));
-  await writeTables(files.optimiser, optimiserTables(refinement, files, facts));
+  await writeTables(disk, files.data, dataTables(refinement, set));
+  await writeTables(disk, files.sampling, samplingTables(refinement, options, group));
+  await writeTables(disk, files.optimiser, optimiserTables(refinement, files, facts));
   return files;
 }
 
 /** Write what a converged refinement ends with, under names without an iteration. Returns the names. */
 export async function writeFinal(
+  disk: Disk,
   refinement: Refinement,
   final: FinalMaps,
   set: ParticleSet,
@@ -87,14 +90,15 @@ export async function writeFinal(
   const files = iterationFiles(root, undefined, false, 1);
   const halves = final.unfiltered.map((_, h) => `${root}_half${h + 1}_class001_unfil.mrc`);
   for (const [h, map] of final.unfiltered.entries())
-    await writeMap(halves[h], map, model.box, model.pixelSize);
-  await writeMap(files.maps[0][0], model.classes[0].map, model.box, model.pixelSize);
+    await writeMap(disk, halves[h], map, model.box, model.pixelSize);
+  await writeMap(disk, files.maps[0][0], model.classes[0].map, model.box, model.pixelSize);
   await writeTables(
+    disk,
     files.models[0],
     modelTables(model, set, options, files.maps[0], refinement.automation.localSigma),
   );
-  await writeTables(files.sampling, samplingTables(refinement, options, group));
-  await writeTables(files.data, dataTables(refinement, set));
+  await writeTables(disk, files.sampling, samplingTables(refinement, options, group));
+  await writeTables(disk, files.data, dataTables(refinement, set));
   return { ...files, maps: [[files.maps[0][0]], halves] };
 }
 

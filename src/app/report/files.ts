@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { encode } from "fast-png";
 import { UserError } from "../../errors.js";
 import { openMrc, readStar } from "../../formats/index.js";
-import { openFile } from "../../formats/node.js";
+import type { Disk } from "../../formats/source.js";
 import type { JobRecord } from "./record.js";
 
 /** Viewing directions of the particles, degrees. */
@@ -34,21 +34,22 @@ const largestImage = 256;
 
 /** What cannot be read is told on the page, with paths as in the log; other errors are faults of the program. */
 async function orProblem<T>(
+  disk: Disk,
   jobFolder: string,
   file: string,
-  read: (path: string) => Promise<T>,
+  read: (disk: Disk, path: string) => Promise<T>,
 ): Promise<T | { problem: string }> {
   const path = join(jobFolder, file);
   try {
-    return await read(path);
+    return await read(disk, path);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return { problem: error.message.replaceAll(path, file) };
   }
 }
 
-async function directionsOf(path: string): Promise<{ rot: Float64Array; tilt: Float64Array }> {
-  const source = await openFile(path);
+async function directionsOf(disk: Disk, path: string): Promise<{ rot: Float64Array; tilt: Float64Array }> {
+  const source = await disk.open(path);
   try {
     const particles = (await readStar(source)).get("particles");
     return { rot: particles.numbers("rlnAngleRot"), tilt: particles.numbers("rlnAngleTilt") };
@@ -59,6 +60,7 @@ async function directionsOf(path: string): Promise<{ rot: Float64Array; tilt: Fl
 
 /** From the newest `_data.star` that is there. */
 export async function readDirections(
+  disk: Disk,
   jobFolder: string,
   job: JobRecord,
 ): Promise<Directions | { problem: string }> {
@@ -66,7 +68,7 @@ export async function readDirections(
   for (const { iteration, files } of job.iterations.toReversed()) {
     const file = files.find((name) => name.endsWith("_data.star"));
     if (file === undefined) continue;
-    const read = await orProblem(jobFolder, file, directionsOf);
+    const read = await orProblem(disk, jobFolder, file, directionsOf);
     if ("rot" in read) return { iteration, file, ...read };
     problem = read.problem;
   }
@@ -74,8 +76,8 @@ export async function readDirections(
 }
 
 /** The three central planes of a cubic map, read section by section. First index of a plane to the right, second upwards. */
-async function centralPlanes(path: string): Promise<{ size: number; planes: Float32Array[] }> {
-  const map = await openMrc(await openFile(path));
+async function centralPlanes(disk: Disk, path: string): Promise<{ size: number; planes: Float32Array[] }> {
+  const map = await openMrc(await disk.open(path));
   try {
     const [size] = map.size;
     if (map.kind !== "volume" || map.size.some((n) => n !== size))
@@ -119,11 +121,15 @@ function png(plane: Float32Array, [black, white]: readonly [number, number]): st
     for (let x = 0; x < width; x++)
       data[(width - 1 - y) * width + x] = (plane[y * width + x] - black) * scale;
   const bytes = encode({ width, height: width, data, channels: 1, depth: 8 });
-  return `data:image/png;base64,${Buffer.from(bytes).toString("base64")}`;
+  return `data:image/png;base64,${base64(bytes)}`;
 }
 
-async function slicesOf(path: string): Promise<MapSlices> {
-  const { size, planes } = await centralPlanes(path);
+/** As every browser and Node have it. */
+const base64 = (bytes: Uint8Array): string =>
+  btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+
+async function slicesOf(disk: Disk, path: string): Promise<MapSlices> {
+  const { size, planes } = await centralPlanes(disk, path);
   const factor = Math.ceil(size / largestImage);
   const small = planes.map((plane) => (factor > 1 ? shrink(plane, size, factor) : plane));
   const sorted = Float32Array.from(
@@ -137,5 +143,8 @@ async function slicesOf(path: string): Promise<MapSlices> {
 }
 
 /** Central slices of a map; `file` counts from the job folder. */
-export const readSlices = (jobFolder: string, file: string): Promise<MapSlices | { problem: string }> =>
-  orProblem(jobFolder, file, slicesOf);
+export const readSlices = (
+  disk: Disk,
+  jobFolder: string,
+  file: string,
+): Promise<MapSlices | { problem: string }> => orProblem(disk, jobFolder, file, slicesOf);

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { createFile } from "../../formats/node.js";
+import type { Disk } from "../../formats/source.js";
 import { type MapSlices, readDirections, readSlices } from "./files.js";
 import { renderPage } from "./page.js";
 import { readRecord } from "./record.js";
@@ -10,13 +10,14 @@ import { readRecord } from "./record.js";
  * @returns path of the page
  * @throws UserError where the folder has no log of a run or cannot be written to
  */
-export async function writeReport(jobFolder: string): Promise<string> {
-  const job = await readRecord(jobFolder);
-  const directions = await readDirections(jobFolder, job);
+export async function writeReport(disk: Disk, jobFolder: string): Promise<string> {
+  const job = await readRecord(disk, jobFolder);
+  const directions = await readDirections(disk, jobFolder, job);
   const maps: (MapSlices | { problem: string })[] = [];
-  for (const { map } of job.iterations.at(-1)?.classes ?? []) maps.push(await readSlices(jobFolder, map));
+  for (const { map } of job.iterations.at(-1)?.classes ?? [])
+    maps.push(await readSlices(disk, jobFolder, map));
   const path = join(jobFolder, "report.html");
-  const file = await createFile(path);
+  const file = await disk.create(path);
   try {
     await file.write(new TextEncoder().encode(renderPage({ job, directions, maps })));
     await file.commit();

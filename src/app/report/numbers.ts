@@ -63,3 +63,10 @@ export function timestamp(seconds: number | undefined): string {
   if (!known(seconds) || Math.abs(seconds) > 8.64e12) return unknown;
   return `${new Date(1000 * seconds).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
+
+/** Round length of about a quarter of the box. */
+export function scaleBar(extent: number): number {
+  const aim = extent / 4;
+  const power = 10 ** Math.floor(Math.log10(aim));
+  return [5, 2, 1].map((digit) => digit * power).find((length) => length <= aim) ?? power;
+}

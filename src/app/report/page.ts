@@ -6,7 +6,7 @@ import { className, resolutionFigure, spectrumFigure } from "./figures/spectra.j
 import type { Directions, MapSlices } from "./files.js";
 import { header, notes } from "./header.js";
 import { html, Markup } from "./markup.js";
-import { angstrom, percent, short } from "./numbers.js";
+import { angstrom, percent, scaleBar, short } from "./numbers.js";
 import type { Figure } from "./plot.js";
 import type { JobRecord } from "./record.js";
 import { style } from "./style.js";
@@ -37,13 +37,6 @@ function figure({ id, title, summary, drawings, legend, wide }: Figure): Markup 
 }
 
 const missing = (text: string) => html`<p class="missing">${text}</p>`;
-
-/** Round length of about a quarter of the box. */
-export function scaleBar(extent: number): number {
-  const aim = extent / 4;
-  const power = 10 ** Math.floor(Math.log10(aim));
-  return [5, 2, 1].map((digit) => digit * power).find((length) => length <= aim) ?? power;
-}
 
 function mapBlock(job: JobRecord, each: ClassSummary, index: number, read: MapSlices | Problem): Markup {
   const name = className(each, index);

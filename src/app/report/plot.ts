@@ -42,6 +42,8 @@ export function draw(
     marks,
   });
   svg.querySelector("style")?.remove();
+  // The drawing as a whole is what is named: parts of an image may not be.
+  for (const part of svg.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
   for (const [name, text] of [
     ["desc", description],
     ["title", title],

@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../errors.js";
+import { type Disk, readRange } from "../../formats/source.js";
 import type { JobEvent } from "../job/events.js";
 import { parseEvent } from "./schema.js";
 
@@ -31,77 +31,91 @@ export interface JobRecord {
   readonly unreadable: readonly number[];
 }
 
+/** Reads a log, event by event, as it grows. */
+export class RecordReader {
+  private readonly starts: StartEvent[] = [];
+  private readonly iterations = new Map<number, IterationEvent>();
+  private readonly plans = new Map<number, EventOf<"plan">>();
+  private readonly warnings: EventOf<"warning">[] = [];
+  private phase: EventOf<"phase"> | undefined;
+  private progress: EventOf<"progress"> | undefined;
+  private end: EventOf<"end"> | undefined;
+  private lastTime = 0;
+  private seconds = 0;
+
+  add(event: JobEvent): void {
+    if (event.kind === "start") this.begin(event);
+    else if (event.time > this.lastTime) {
+      if (this.starts.length > 0) this.seconds += event.time - this.lastTime;
+      this.lastTime = event.time;
+    }
+    if (event.kind === "plan") this.plans.set(event.iteration, event);
+    else if (event.kind === "warning") this.warnings.push(event);
+    else if (event.kind === "iteration") this.iterations.set(event.iteration, event);
+    else if (event.kind === "end") this.end = event;
+    else if (event.kind === "progress") this.progress = event;
+    else if (event.kind === "phase") {
+      this.phase = event;
+      this.progress = undefined;
+    }
+  }
+
+  /** Undefined before a run has started. */
+  record(unreadable: readonly number[] = []): JobRecord | undefined {
+    const { starts, iterations, plans, warnings, phase, progress, end, lastTime, seconds } = this;
+    const start = starts.at(-1);
+    if (start === undefined) return undefined;
+    return {
+      start,
+      begun: starts[0].time,
+      continued: starts.length - 1,
+      iterations: [...iterations.values()].sort((a, b) => a.iteration - b.iteration),
+      plans: new Map(plans),
+      warnings: [...warnings],
+      phase,
+      progress,
+      end,
+      lastTime,
+      seconds,
+      unreadable,
+    };
+  }
+
+  private begin(event: StartEvent): void {
+    this.starts.push(event);
+    for (const key of this.iterations.keys()) if (key > event.from) this.iterations.delete(key);
+    for (const key of this.plans.keys()) if (key > event.from) this.plans.delete(key);
+    this.phase = this.progress = this.end = undefined;
+    this.lastTime = event.time;
+  }
+}
+
 /** @throws UserError where the log holds no start of a run */
 export function recordOf(text: string, file: string): JobRecord {
   const lines = text.split("\n");
   const unreadable: number[] = [];
-  const iterations = new Map<number, IterationEvent>();
-  const plans = new Map<number, EventOf<"plan">>();
-  const warnings: EventOf<"warning">[] = [];
-  const starts: StartEvent[] = [];
-  let phase: EventOf<"phase"> | undefined;
-  let progress: EventOf<"progress"> | undefined;
-  let end: EventOf<"end"> | undefined;
-  let lastTime = 0;
-  let seconds = 0;
+  const reader = new RecordReader();
   for (const [index, line] of lines.entries()) {
     const event = parseEvent(line);
-    if (event === undefined) {
-      // The last line has no line break while it is being written.
-      if (index < lines.length - 1 && line.trim() !== "") unreadable.push(index + 1);
-      continue;
-    }
-    if (event.kind === "start") {
-      starts.push(event);
-      for (const key of iterations.keys()) if (key > event.from) iterations.delete(key);
-      for (const key of plans.keys()) if (key > event.from) plans.delete(key);
-      phase = progress = end = undefined;
-      lastTime = event.time;
-    } else if (event.time > lastTime) {
-      if (starts.length > 0) seconds += event.time - lastTime;
-      lastTime = event.time;
-    }
-    if (event.kind === "plan") plans.set(event.iteration, event);
-    else if (event.kind === "warning") warnings.push(event);
-    else if (event.kind === "iteration") iterations.set(event.iteration, event);
-    else if (event.kind === "end") end = event;
-    else if (event.kind === "progress") progress = event;
-    else if (event.kind === "phase") {
-      phase = event;
-      progress = undefined;
-    }
+    if (event !== undefined) reader.add(event);
+    // The last line has no line break while it is being written.
+    else if (index < lines.length - 1 && line.trim() !== "") unreadable.push(index + 1);
   }
-  const start = starts.at(-1);
-  if (start === undefined)
+  const record = reader.record(unreadable);
+  if (record === undefined)
     throw new UserError(`${file}: holds no start of a run; give the folder that a refinement writes to`);
-  return {
-    start,
-    begun: starts[0].time,
-    continued: starts.length - 1,
-    iterations: [...iterations.values()].sort((a, b) => a.iteration - b.iteration),
-    plans,
-    warnings,
-    phase,
-    progress,
-    end,
-    lastTime,
-    seconds,
-    unreadable,
-  };
+  return record;
 }
 
 /** Read `events.jsonl` of a job folder. */
-export async function readRecord(jobFolder: string): Promise<JobRecord> {
+export async function readRecord(disk: Disk, jobFolder: string): Promise<JobRecord> {
   const file = join(jobFolder, "events.jsonl");
-  let text: string;
+  if (!(await disk.exists(file)))
+    throw new UserError(`${file}: is not there; give the folder that a refinement writes to`);
+  const source = await disk.open(file);
   try {
-    text = await readFile(file, "utf8");
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
-    throw new UserError(
-      `${file}: ${missing ? "is not there; give the folder that a refinement writes to" : `cannot read: ${(cause as Error).message}`}`,
-      { cause },
-    );
+    return recordOf(new TextDecoder().decode(await readRange(source, 0, source.size)), file);
+  } finally {
+    await source.close();
   }
-  return recordOf(text, file);
 }

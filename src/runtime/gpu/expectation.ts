@@ -1,8 +1,7 @@
 import type { CoarsePass, DeviceBuffer, FinePass, ParticleBatch, Phases } from "../contract.js";
 import type { ExpectationOperation, Operations } from "../operations.js";
 import { coarseParts, sumsParts } from "../tables.js";
-import type { KernelDevice } from "./device.js";
-import { split, threads } from "./launch.js";
+import { type Launcher, split, threads } from "./launch.js";
 import { projectSlices, sliceParams } from "./projection.js";
 
 /** Side of the output tile of diff2_gemm and diff2_tiled, and of coarse_energy. Also in the kernels. */
@@ -21,7 +20,7 @@ interface CoarseOperands {
 
 /** Operands of the coarse pass in float32. */
 export function coarseOperands(
-  gpu: KernelDevice,
+  gpu: Launcher,
   { batch, phases }: Pick<CoarsePass, "batch" | "phases">,
   mode: keyof typeof operandModes,
   { shifted, energy }: Pick<CoarseOperands, "shifted" | "energy">,
@@ -50,7 +49,7 @@ export function coarseOperands(
 }
 
 async function operandsIn(
-  gpu: KernelDevice,
+  gpu: Launcher,
   pass: CoarsePass,
   mode: keyof typeof operandModes,
 ): Promise<CoarseOperands> {
@@ -71,7 +70,7 @@ async function operandsIn(
 }
 
 export function imageConstants(
-  gpu: KernelDevice,
+  gpu: Launcher,
   batch: ParticleBatch,
   constants: DeviceBuffer,
   plain: boolean,
@@ -85,7 +84,7 @@ export function imageConstants(
 }
 
 async function products(
-  gpu: KernelDevice,
+  gpu: Launcher,
   { batch, slices_ok, orientations, phases }: CoarsePass,
   { shifted, energy, energies, constants }: CoarseOperands,
   correlation: boolean,
@@ -123,7 +122,7 @@ async function products(
   });
 }
 
-async function tiled(gpu: KernelDevice, pass: CoarsePass, result: DeviceBuffer): Promise<void> {
+async function tiled(gpu: Launcher, pass: CoarsePass, result: DeviceBuffer): Promise<void> {
   const { batch, slices_ok, orientations, phases } = pass;
   const { shifted, energy, constants } = await operandsIn(gpu, pass, "tiles");
   await imageConstants(gpu, batch, constants, false);
@@ -137,7 +136,7 @@ async function tiled(gpu: KernelDevice, pass: CoarsePass, result: DeviceBuffer):
   });
 }
 
-async function direct(gpu: KernelDevice, pass: CoarsePass, result: DeviceBuffer): Promise<void> {
+async function direct(gpu: Launcher, pass: CoarsePass, result: DeviceBuffer): Promise<void> {
   const { batch, slices_ok, orientations, phases } = pass;
   for (let particle = 0; particle < batch.count; particle++)
     await gpu.run("diff2_direct", {
@@ -164,7 +163,7 @@ async function direct(gpu: KernelDevice, pass: CoarsePass, result: DeviceBuffer)
 
 const fineShape = ({ batch }: FinePass) => ({ particles: batch.count, pixels: batch.pixels.count });
 
-export const expectationOperations: Operations<KernelDevice, ExpectationOperation> = {
+export const expectationOperations: Operations<Launcher, ExpectationOperation> = {
   imageConstants: (gpu, { batch, constant_i }) => imageConstants(gpu, batch, constant_i, false),
 
   async diff2Coarse(gpu, pass) {

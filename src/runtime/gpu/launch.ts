@@ -1,9 +1,12 @@
 import type { BufferKind, DeviceBuffer } from "../contract.js";
 import type { KernelDevice, Launch } from "./device.js";
 
+/** What operations need of a device to launch their kernels. */
+export type Launcher = Pick<KernelDevice, "run" | "elementBytes">;
+
 /** Launch a kernel with one invocation an element. `cost` is that of an element. */
 export function threads(
-  gpu: KernelDevice,
+  gpu: Launcher,
   kernel: string,
   count: number,
   params: Launch["params"],
@@ -15,7 +18,7 @@ export function threads(
 
 /** Consecutive parts of a scratch buffer; lengths are in numbers and multiples of 64. */
 export function split(
-  { elementBytes }: KernelDevice,
+  { elementBytes }: Launcher,
   scratch: DeviceBuffer,
   parts: readonly { kind: BufferKind; length: number }[],
 ): DeviceBuffer[] {

@@ -2,7 +2,7 @@ import type { CentredArray, DeviceBuffer, PixelSet } from "../contract.js";
 import type { Operations, ProjectionOperation } from "../operations.js";
 import { centredLength, sphereLimit } from "../tables.js";
 import type { KernelDevice } from "./device.js";
-import { threads } from "./launch.js";
+import { type Launcher, threads } from "./launch.js";
 
 /** Parameters of kernels that interpolate slices. */
 export const sliceParams = (projector: CentredArray, size: number, rows: number) => ({
@@ -14,7 +14,7 @@ export const sliceParams = (projector: CentredArray, size: number, rows: number)
 });
 
 export function projectSlices(
-  gpu: KernelDevice,
+  gpu: Launcher,
   projector: CentredArray,
   first: number,
   matrices: DeviceBuffer,

@@ -1,0 +1,147 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { launchBrowser } from "../support/browser.js";
+import { describeChromium } from "../support/chromium.js";
+import { runCli } from "../support/cli.js";
+import { servePage } from "../support/page.js";
+import { atEnd, iterationsShown, openPage, storedFiles } from "../support/refine-page.js";
+import { describeShared } from "../support/shared.js";
+import { tinyFolder } from "../support/tiny-job.js";
+
+const built = resolve(import.meta.dirname, "../../dist/web");
+
+/** Drop files or folders of this machine on the page, as a file manager does. */
+async function drop(page: Page, files: string[]): Promise<void> {
+  await page.locator("h1").waitFor();
+  const devtools = await page.context().newCDPSession(page);
+  const data = { items: [], files, dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"] as const)
+    await devtools.send("Input.dispatchDragEvent", { type, x: 400, y: 400, data });
+}
+
+const field = (page: Page, label: string) =>
+  page.locator("form").getByLabel(label, { exact: ["Starting map", "Classes"].includes(label) });
+
+/** The words of a job and its files, run by the command line with `input` as the visitor's folder. */
+function sameInNode(files: ReadonlyMap<string, Buffer>, input: string): string {
+  const at = mkdtempSync(join(tmpdir(), "cryotile-given-"));
+  symlinkSync(input, join(at, "input"));
+  const { words } = JSON.parse((files.get("job.json") as Buffer).toString()) as { words: string[] };
+  const { status, stderr } = runCli(at, "refine", ...words, "--runtime", "cpu");
+  expect(status, stderr).toBe(0);
+  return at;
+}
+
+describeChromium("the visitor's files", () => {
+  let browser: Browser;
+  let server: Awaited<ReturnType<typeof servePage>>;
+  beforeAll(async () => {
+    browser = await launchBrowser();
+    server = await servePage(built);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+  });
+  const folder = tinyFolder();
+
+  test("a folder that is dropped is surveyed and refined, and kept where asked", async () => {
+    const given = join(folder, "given");
+    mkdirSync(join(given, "deep"), { recursive: true });
+    for (const name of ["parts.star", "ref.mrc"]) cpSync(join(folder, name), join(given, name));
+    // The STAR file says noisy.mrcs; it lies elsewhere in the folder.
+    cpSync(join(folder, "noisy.mrcs"), join(given, "deep", "noisy.mrcs"));
+    const { page, problems } = await openPage(browser, `${server.url}#/refine`);
+    await drop(page, [given]);
+    await field(page, "Particles").waitFor();
+    expect(await field(page, "Starting map").inputValue()).toBe("input/given/ref.mrc");
+    // A sphere of radius 45 A was simulated: the answer has room around it.
+    const diameter = Number(await field(page, "Diameter").inputValue());
+    expect(diameter).toBeGreaterThanOrEqual(60);
+    expect(diameter).toBeLessThanOrEqual(122);
+    await field(page, "Several classes").check();
+    await field(page, "Iterations").fill("2");
+    await field(page, "Classes").fill("2");
+    await field(page, "Keep a copy of the files").check();
+    await field(page, "Processor").check();
+    await page.getByRole("button", { name: "Refine" }).click();
+    expect(await atEnd(page, 120_000)).toBe("Finished");
+    expect(await iterationsShown(page)).toBe(2);
+    await page.getByRole("button", { name: "Class 2" }).click();
+    await page.getByRole("img", { name: /Class 2 as a surface/ }).waitFor();
+    const id = new URL(page.url()).hash.split("/")[2];
+    const files = await storedFiles(page, id);
+    expect(files.get("input/given/deep/noisy.mrcs")?.equals(readFileSync(join(folder, "noisy.mrcs")))).toBe(
+      true,
+    );
+    expect(files.has("run_it002_class002.mrc")).toBe(true);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "run_it002_class002.mrc" }).click(),
+    ]);
+    expect(readFileSync(await download.path()).equals(files.get("run_it002_class002.mrc") as Buffer)).toBe(
+      true,
+    );
+    expect(problems).toEqual([]);
+    await page.context().close();
+  }, 180_000);
+
+  test("what cannot be refined is told", async () => {
+    const { page } = await openPage(browser, `${server.url}#/refine`);
+    const given = join(folder, "partly");
+    mkdirSync(given);
+    cpSync(join(folder, "parts.star"), join(given, "parts.star"));
+    await drop(page, [given]);
+    await page.getByText("1 of 1 stacks are not among the files, such as noisy.mrcs").waitFor();
+    expect(await page.getByRole("button", { name: "Refine" }).isDisabled()).toBe(true);
+    await drop(page, [join(folder, "ref.mrc")]);
+    await page.getByText("None of the 1 files is a STAR file").waitFor();
+    await page.context().close();
+  }, 60_000);
+
+  describeShared("671 particles of EMPIAR-10204, float16", (shared) => {
+    test("dropped, refined from a sphere, with the files of the command line", async () => {
+      const set = join(shared, "data/betagal-empiar10204");
+      const { page, problems } = await openPage(browser, `${server.url}#/refine`);
+      await drop(page, [set]);
+      await field(page, "Particles").waitFor({ timeout: 60_000 });
+      await field(page, "Particles").selectOption({
+        label: "betagal-empiar10204/particles_good.star: 671 particles",
+      });
+      // The published refinement masked 200 A; the molecule is 180 A long.
+      const diameter = Number(await field(page, "Diameter").inputValue());
+      expect(diameter).toBeGreaterThanOrEqual(150);
+      expect(diameter).toBeLessThanOrEqual(226);
+      await field(page, "Starting map").selectOption({ label: "None: a sphere" });
+      await field(page, "Symmetry").fill("D2");
+      await field(page, "Iterations at most").fill("1");
+      await field(page, "Processor").check();
+      await page.getByRole("button", { name: "Refine" }).click();
+      expect(await atEnd(page, 240_000)).toBe("Finished");
+      const files = await storedFiles(page, new URL(page.url()).hash.split("/")[2]);
+      const input = mkdtempSync(join(tmpdir(), "cryotile-set-"));
+      cpSync(set, join(input, "betagal-empiar10204"), { recursive: true });
+      const at = sameInNode(new Map([...files]), withSphere(input, files));
+      for (const name of [
+        "run_it002_half1_class001.mrc",
+        "run_it002_half2_model.star",
+        "run_it002_data.star",
+      ])
+        expect(files.get(name)?.equals(readFileSync(join(at, name))), name).toBe(true);
+      expect(problems).toEqual([]);
+      for (const made of [input, at]) rmSync(made, { recursive: true, force: true });
+      await page.context().close();
+    }, 600_000);
+  });
+});
+
+/** The sphere that the page made beside what was given. */
+function withSphere(input: string, files: ReadonlyMap<string, Buffer>): string {
+  const sphere = files.get("input/sphere.mrc");
+  expect(sphere).toBeDefined();
+  writeFileSync(join(input, "sphere.mrc"), sphere as Buffer);
+  return input;
+}

@@ -1,0 +1,138 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { launchBrowser } from "../support/browser.js";
+import { describeChromium } from "../support/chromium.js";
+import { servePage } from "../support/page.js";
+import { atEnd, openPage, startBuiltIn } from "../support/refine-page.js";
+
+const built = resolve(import.meta.dirname, "../../dist/web");
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** Violations of WCAG 2.2 A and AA and of good practice, as axe-core finds them. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const { violations } = await (
+      globalThis as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+      }
+    ).axe.run();
+    return violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`,
+    );
+  });
+}
+
+describeChromium("the page", () => {
+  let browser: Browser;
+  let server: Awaited<ReturnType<typeof servePage>>;
+  beforeAll(async () => {
+    browser = await launchBrowser();
+    server = await servePage(built);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+  });
+
+  test("first load is under 400 kB gzipped and painted within a second; the 3D view comes later", async () => {
+    const own = await servePage(built);
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(own.url, { waitUntil: "networkidle" });
+    await page.getByRole("button", { name: "Refine the built-in set" }).waitFor();
+    const paint = await page.evaluate(
+      () => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? Number.NaN,
+    );
+    expect(paint).toBeLessThan(1000);
+    // What the page itself loads; what its workers load after that is not waited for.
+    const first = own.requests.filter((name) => !/worker|scene/.test(name));
+    const known = (await page.evaluate(() =>
+      performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname),
+    )) as string[];
+    const loaded = [...new Set(first.filter((name) => name === "/index.html" || known.includes(name)))];
+    const bytes = loaded.map((name) => {
+      const body = readFileSync(join(built, name));
+      return name.endsWith(".woff2") ? body.length : gzipSync(body).length;
+    });
+    expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThan(400_000);
+    expect(own.requests.some((name) => name.includes("scene"))).toBe(false);
+    await context.close();
+    own.close();
+  }, 60_000);
+
+  test("asks no other server for anything", async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(request.url()));
+    await page.goto(`${server.url}#/refine?particles=60&box=32&iterations=1`);
+    await startBuiltIn(page, "cpu");
+    await atEnd(page, 60_000);
+    expect(asked.filter((url) => !url.startsWith(server.url) && !/^(blob|data):/.test(url))).toEqual([]);
+    await context.close();
+  }, 120_000);
+
+  for (const colorScheme of ["light", "dark"] as const)
+    test(`rooms have no accessibility violations (${colorScheme})`, async () => {
+      const { page, problems } = await openPage(
+        browser,
+        `${server.url}#/refine?particles=60&box=32&iterations=2`,
+        {
+          colorScheme,
+        },
+      );
+      await page.locator("canvas.drawn").waitFor();
+      expect(await violations(page)).toEqual([]);
+      await page.goto(`${server.url}#/monitor`);
+      await page.getByRole("heading", { name: "Watch a run" }).waitFor();
+      expect(await violations(page)).toEqual([]);
+      await page.goto(`${server.url}#/refine?particles=60&box=32&iterations=2`);
+      await startBuiltIn(page, "cpu");
+      await atEnd(page, 60_000);
+      await page.getByRole("heading", { name: "Angular distribution" }).waitFor();
+      await page.getByRole("heading", { name: "Files" }).waitFor();
+      expect(await violations(page)).toEqual([]);
+      expect(problems).toEqual([]);
+      await page.context().close();
+    }, 180_000);
+
+  test.each([360, 768, 1440, 3840])("fits a window of %i pixels without a sideways scroll", async (width) => {
+    const { page } = await openPage(browser, `${server.url}#/refine`, { viewport: { width, height: 900 } });
+    for (const room of ["refine", "monitor"]) {
+      await page.goto(`${server.url}#/${room}`);
+      await page.locator("h1").waitFor();
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      expect(overflow, room).toBeLessThanOrEqual(0);
+    }
+    await page.context().close();
+  });
+
+  test("works by keyboard: skip link, rooms, theme", async () => {
+    const { page } = await openPage(browser, `${server.url}#/refine`, { colorScheme: "light" });
+    await page.locator("h1").waitFor();
+    const focused = () => page.evaluate(() => document.activeElement?.textContent?.trim() ?? "");
+    await page.keyboard.press("Tab");
+    expect(await focused()).toBe("Skip to the content");
+    await page.keyboard.press("Enter");
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("content");
+    await page.getByRole("link", { name: "Monitor" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Watch a run" }).waitFor();
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("content");
+    const paper = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    const before = await paper();
+    await page.getByRole("button", { name: /^Theme/ }).focus();
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Enter");
+    expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe("dark");
+    expect(await paper()).not.toBe(before);
+    await page.reload();
+    expect(await paper()).not.toBe(before);
+    await page.context().close();
+  }, 60_000);
+});

@@ -1,0 +1,199 @@
+import { expose } from "comlink";
+import { parseRefineArguments } from "../../../src/app/refine/arguments.js";
+import { AbortedError, type JobHost, runJob } from "../../../src/app/refine/run.js";
+import { DeviceLostError, DeviceMemoryError } from "../../../src/runtime/errors.js";
+import type { SimulationPlan } from "../../../src/simulator/particles.js";
+import { simulate } from "./built-in.js";
+import { type JobFolder, logName, MemoryFolder, StoredFolder } from "./folder.js";
+import { Gate } from "./gate.js";
+import { type GivenFile, GivenFiles, inputFolder, JobDisk } from "./given-files.js";
+import type { JobMessage, Outcome, StoredJob } from "./job.js";
+import { openBrowserRuntime } from "./runtime.js";
+import { writeSphere } from "./sphere.js";
+import { outputRoot, type RuntimeChoice, runtimeWords } from "./words.js";
+
+declare const __VERSION__: string;
+
+/** What to start a job with. */
+export interface Start {
+  readonly job: StoredJob;
+  /** In the browser's storage; else in memory. */
+  readonly stored: boolean;
+  /** Files that the visitor gave, under `input/`. */
+  readonly given: readonly GivenFile[];
+  /** Make this set first. */
+  readonly simulate?: SimulationPlan;
+  /** Make a sphere to start from, Angstrom. */
+  readonly sphere?: { readonly box: number; readonly pixelSize: number; readonly diameter: number };
+  /** Copy what was given into the job's folder. */
+  readonly keepInput: boolean;
+  /** Go on from the last finished iteration. */
+  readonly goOn: boolean;
+  readonly runtime: RuntimeChoice;
+}
+
+/** Times that a run goes on by itself after its device failed. */
+const mostRestarts = 3;
+/** A device that refuses this little memory has a problem of its own, bytes. */
+const leastMemory = 2 ** 26;
+
+const gate = new Gate();
+
+/** One tab works on a job at a time. */
+function run(start: Start, tell: (message: JobMessage) => void): Promise<Outcome> {
+  return navigator.locks.request(`job ${start.job.id}`, { ifAvailable: true }, async (lock) => {
+    if (lock !== null) return work(start, tell);
+    return { status: "failure", message: "another tab is at work on this refinement; go on there" };
+  });
+}
+
+async function work(start: Start, tell: (message: JobMessage) => void): Promise<Outcome> {
+  const { job } = start;
+  const folder = start.stored
+    ? await StoredFolder.open(job.id, true)
+    : new MemoryFolder((path, file) => tell({ kind: "file", path, file }));
+  try {
+    await write(folder, "job.json", JSON.stringify(job));
+    if (start.simulate !== undefined && !start.goOn) {
+      const text = "Making the particles";
+      await simulate(folder, start.simulate, (done, total) => tell({ kind: "stage", text, done, total }));
+    }
+    if (start.sphere !== undefined && !start.goOn) await writeSphere(folder, start.sphere);
+    const given = [...start.given];
+    if (start.keepInput) await keep(folder, given, tell);
+    for (const path of await folder.list())
+      if (path.startsWith(`${inputFolder}/`)) given.push({ path, file: (await folder.file(path)) as File });
+    return await attempts(start, folder, new JobDisk(folder, new GivenFiles(given)), tell);
+  } catch (error) {
+    return { status: "failure", message: messageOf(error) };
+  } finally {
+    folder.close();
+  }
+}
+
+async function attempts(
+  start: Start,
+  folder: JobFolder,
+  disk: JobDisk,
+  tell: (message: JobMessage) => void,
+): Promise<Outcome> {
+  const before = start.goOn && (await disk.exists(logName)) ? await (await folder.file(logName)).text() : "";
+  const append = await folder.append(logName, before.slice(0, before.lastIndexOf("\n") + 1));
+  const log: JobHost["log"] = (event) => {
+    const line = JSON.stringify({ time: Date.now() / 1000, ...event });
+    append(`${line}\n`);
+    tell({ kind: "event", line });
+  };
+  const host = (): JobHost => ({
+    disk,
+    version: __VERSION__,
+    freeBytes,
+    openRuntime: async (args, onEvent) => {
+      const opened = await openBrowserRuntime(args, onEvent, gate);
+      if (args.runtime === "auto" && opened.runtime.name === "cpu")
+        tell({ kind: "notice", text: `This refinement runs on the processor: ${opened.reason}.` });
+      return opened;
+    },
+    log,
+    print() {},
+    warn: (message) => log({ kind: "warning", message }),
+    poll: () => gate.check(),
+    rest: () => gate.pass(),
+    saved: async ({ maps, data }) => tell({ kind: "saved", maps: maps.flat(), data }),
+  });
+  const report = async () => {
+    const { writeReport } = await import("../../../src/app/report/index.js");
+    await writeReport(disk, ".");
+  };
+  const ended = async (outcome: Outcome): Promise<Outcome> => {
+    log({ kind: "end", ...outcome });
+    await report();
+    return outcome;
+  };
+  let memory: number | undefined;
+  for (let attempt = 0; ; attempt++) {
+    const saved = start.goOn || attempt > 0 ? await lastSaved(folder) : undefined;
+    const argv = [
+      ...(saved === undefined ? start.job.words : ["--continue", saved, "--o", outputRoot]),
+      ...runtimeWords(start.runtime),
+      ...(memory === undefined ? [] : ["--memory", `${memory}`]),
+    ];
+    try {
+      const args = parseRefineArguments(argv);
+      memory = args.memory ?? memory;
+      await runJob(args, argv, host(), report);
+      return await ended({ status: "success" });
+    } catch (error) {
+      if (error instanceof AbortedError) return await ended({ status: "aborted" });
+      const fault = deviceFault(error);
+      if (fault === undefined || attempt === mostRestarts)
+        return await ended({ status: "failure", message: messageOf(error) });
+      if (fault instanceof DeviceMemoryError) memory = (memory ?? 2 ** 30) / 2;
+      if (memory !== undefined && memory < leastMemory)
+        return await ended({ status: "failure", message: messageOf(error) });
+      const again =
+        fault instanceof DeviceMemoryError ? `with ${Math.floor((memory ?? 0) / 1e6)} MB` : "on a new device";
+      log({
+        kind: "warning",
+        message: `${fault.message}; going on from the last finished iteration ${again}`,
+      });
+    }
+  }
+}
+
+/** The device's own failure behind an error that tells what to do about it. */
+function deviceFault(error: unknown): DeviceLostError | DeviceMemoryError | undefined {
+  for (let at = error; at instanceof Error; at = at.cause)
+    if (at instanceof DeviceLostError || at instanceof DeviceMemoryError) return at;
+  return undefined;
+}
+
+/** What `navigator` tells is rounded down and at most 8 GiB. */
+const freeBytes = (): number => ((navigator as { deviceMemory?: number }).deviceMemory ?? 4) * 2 ** 28;
+
+async function lastSaved(folder: JobFolder): Promise<string | undefined> {
+  return (await folder.list()).filter((path) => /^run_it\d+_optimiser\.star$/.test(path)).at(-1);
+}
+
+async function keep(
+  folder: JobFolder,
+  given: readonly GivenFile[],
+  tell: (message: JobMessage) => void,
+): Promise<void> {
+  const total = given.reduce((sum, { file }) => sum + file.size, 0);
+  let done = 0;
+  for (const { path, file } of given) {
+    const sink = await folder.create(path);
+    try {
+      for (let at = 0; at < file.size; at += copyBytes) {
+        gate.check();
+        await sink.write(new Uint8Array(await file.slice(at, at + copyBytes).arrayBuffer()));
+        done += Math.min(copyBytes, file.size - at);
+        tell({ kind: "stage", text: "Copying into the browser's storage", done, total });
+      }
+      await sink.commit();
+    } catch (error) {
+      await sink.abort();
+      throw error;
+    }
+  }
+}
+
+const copyBytes = 2 ** 24;
+
+async function write(folder: JobFolder, path: string, text: string): Promise<void> {
+  const sink = await folder.create(path);
+  await sink.write(new TextEncoder().encode(text));
+  await sink.commit();
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const api = {
+  run,
+  pause: () => gate.pause(),
+  resume: () => gate.resume(),
+  stop: () => gate.stop(),
+};
+export type JobApi = typeof api;
+expose(api);

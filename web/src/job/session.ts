@@ -1,0 +1,156 @@
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { proxy, type Remote, wrap } from "comlink";
+import { type JobRecord, RecordReader } from "../../../src/app/report/record.js";
+import { parseEvent } from "../../../src/app/report/schema.js";
+import type { RunModel } from "../view/model.js";
+import { logName, StoredFolder } from "./folder.js";
+import type { GivenFile } from "./given-files.js";
+import type { JobMessage, Outcome, StoredJob } from "./job.js";
+import type { JobApi, Start } from "./job.worker.js";
+import type { RuntimeChoice } from "./words.js";
+
+export type SessionState = "resting" | "running" | "paused" | "stopping" | "success" | "aborted" | "failure";
+
+/** A job in this tab: one that runs here, or one that was stored. */
+export class Session implements RunModel {
+  readonly state = signal<SessionState>("resting");
+  readonly stage = signal<{ text: string; done: number; total: number } | undefined>(undefined);
+  readonly notices = signal<readonly string[]>([]);
+  readonly problem = signal<string | undefined>(undefined);
+  readonly record = signal<JobRecord | undefined>(undefined);
+  private readonly written = signal<{ maps: readonly string[]; data: string } | undefined>(undefined);
+  readonly live = computed(() => ["running", "paused", "stopping"].includes(this.state.value));
+  private readonly reader = new RecordReader();
+  private readonly memory = new Map<string, Blob>();
+  /** What the visitor gave for it in this visit. */
+  private readonly input = signal<readonly GivenFile[]>([]);
+  /** Where it runs, or ran last. */
+  readonly runtime: Signal<RuntimeChoice>;
+  private next: RuntimeChoice | undefined;
+  private worker: { readonly api: Remote<JobApi>; readonly own: Worker } | undefined;
+
+  readonly saved: ReadonlySignal<{ maps: readonly string[]; data: string } | undefined> = computed(() => {
+    if (this.written.value !== undefined) return this.written.value;
+    const last = this.record.value?.iterations.at(-1);
+    return last && { maps: last.classes.map(({ map }) => map), data: last.files[0] };
+  });
+
+  constructor(
+    readonly job: StoredJob,
+    readonly stored: boolean,
+  ) {
+    this.runtime = signal(job.runtime);
+  }
+
+  get given(): readonly GivenFile[] {
+    return this.input.value;
+  }
+
+  give(files: readonly GivenFile[]): void {
+    this.input.value = files;
+  }
+
+  get name(): string {
+    return this.job.title;
+  }
+
+  /** Read what an earlier run left. */
+  async load(): Promise<void> {
+    const text = await (await this.file(logName)).text();
+    for (const line of text.split("\n")) this.take(line);
+    this.record.value = this.reader.record();
+    const end = this.record.value?.end;
+    if (end !== undefined) this.state.value = end.status;
+    if (end?.status === "failure") this.problem.value = end.message;
+  }
+
+  async run(start: Omit<Start, "job" | "stored">): Promise<void> {
+    const own = new Worker(new URL("./job.worker.ts", import.meta.url), { type: "module", name: "job" });
+    const api = wrap<JobApi>(own);
+    this.worker = { api, own };
+    this.runtime.value = start.runtime;
+    this.state.value = "running";
+    this.problem.value = undefined;
+    this.notices.value = [];
+    const failed = new Promise<Outcome>((resolve) => {
+      own.onerror = ({ message }) => resolve({ status: "failure", message: `the worker failed: ${message}` });
+    });
+    const work = api.run(
+      { ...start, job: this.job, stored: this.stored },
+      proxy((message: JobMessage) => this.hear(message)),
+    );
+    const outcome = await Promise.race([work, failed]).catch(
+      (error: Error): Outcome => ({ status: "failure", message: error.message }),
+    );
+    own.terminate();
+    this.worker = undefined;
+    this.stage.value = undefined;
+    this.record.value = this.reader.record();
+    if (outcome.status === "failure") this.problem.value = outcome.message;
+    const { next } = this;
+    this.next = undefined;
+    if (next !== undefined && outcome.status === "aborted")
+      return this.run({ given: this.given, keepInput: false, goOn: true, runtime: next });
+    this.state.value = outcome.status;
+  }
+
+  /** Go on elsewhere from the last finished iteration. */
+  switchTo(runtime: RuntimeChoice): void {
+    this.next = runtime;
+    this.runtime.value = runtime;
+    this.stop();
+  }
+
+  pause(): void {
+    this.state.value = "paused";
+    this.worker?.api.pause();
+  }
+
+  resume(): void {
+    this.state.value = "running";
+    this.worker?.api.resume();
+  }
+
+  stop(): void {
+    this.state.value = "stopping";
+    this.worker?.api.stop();
+  }
+
+  async file(path: string): Promise<Blob> {
+    const held = this.memory.get(path);
+    if (held !== undefined) return held;
+    return (await StoredFolder.open(this.job.id)).file(path);
+  }
+
+  /** Files that the run has written, by name. */
+  async files(): Promise<string[]> {
+    const all = this.stored ? await (await StoredFolder.open(this.job.id)).list() : [...this.memory.keys()];
+    return all.filter((path) => !path.includes("/") && path !== "job.json").sort();
+  }
+
+  private hear(message: JobMessage): void {
+    switch (message.kind) {
+      case "stage":
+        this.stage.value = message;
+        return;
+      case "event":
+        this.stage.value = undefined;
+        this.take(message.line);
+        this.record.value = this.reader.record();
+        return;
+      case "saved":
+        this.written.value = message;
+        return;
+      case "notice":
+        this.notices.value = [...this.notices.value, message.text];
+        return;
+      case "file":
+        this.memory.set(message.path, message.file);
+    }
+  }
+
+  private take(line: string): void {
+    const event = parseEvent(line);
+    if (event !== undefined) this.reader.add(event);
+  }
+}

@@ -1,0 +1,40 @@
+import * as v from "valibot";
+import { canStore, jobsFolder, logName, StoredFolder } from "./folder.js";
+import type { StoredJob } from "./job.js";
+import { runtimeChoices } from "./words.js";
+
+const schema = v.object({
+  id: v.string(),
+  title: v.string(),
+  words: v.array(v.string()),
+  runtime: v.picklist(runtimeChoices),
+  created: v.number(),
+  inputStored: v.boolean(),
+  iterations: v.number(),
+});
+
+/** The jobs that this browser keeps for the page, the newest first. */
+export async function storedJobs(): Promise<StoredJob[]> {
+  if (!(await canStore())) return [];
+  const jobs: StoredJob[] = [];
+  for await (const name of (await jobsFolder()).keys()) {
+    const job = await storedJob(name);
+    if (job !== undefined) jobs.push(job);
+  }
+  return jobs.sort((a, b) => b.created - a.created);
+}
+
+/** Undefined where there is no such job, or nothing that can be read. */
+export async function storedJob(id: string): Promise<StoredJob | undefined> {
+  try {
+    const folder = await StoredFolder.open(id);
+    const parsed = v.safeParse(schema, JSON.parse(await (await folder.file("job.json")).text()));
+    return parsed.success && (await folder.exists(logName)) ? parsed.output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function removeJob(id: string): Promise<void> {
+  await (await jobsFolder()).removeEntry(id, { recursive: true });
+}

@@ -1,0 +1,113 @@
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import { type JobRecord, RecordReader } from "../../../src/app/report/record.js";
+import { parseEvent } from "../../../src/app/report/schema.js";
+import type { RunModel } from "../view/model.js";
+import { viewWorker } from "../view/viewer.js";
+import type { JobSource } from "./source.js";
+
+const logName = "events.jsonl";
+/** Milliseconds between looks. */
+const interval = 1000;
+
+/** A run in a folder: one that tells its events, or a RELION job, whose files are looked at. */
+export class Watch implements RunModel {
+  readonly record = signal<JobRecord | undefined>(undefined);
+  readonly problem = signal<string | undefined>(undefined);
+  readonly live: ReadonlySignal<boolean>;
+  readonly saved = computed(() => {
+    const last = this.record.value?.iterations.at(-1);
+    const data = last?.files.find((name) => name.endsWith("_data.star"));
+    return last && { maps: last.classes.map(({ map }) => map), data: data ?? "" };
+  });
+  private reader = new RecordReader();
+  private position = 0;
+  /** A line that is not finished. */
+  private rest = "";
+  private seen = "";
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private closed = false;
+
+  constructor(private readonly source: JobSource) {
+    this.live = computed(() => source.live && this.record.value?.end === undefined);
+  }
+
+  get name(): string {
+    return this.source.name;
+  }
+
+  file(path: string): Promise<Blob> {
+    return this.source.file(path);
+  }
+
+  async files(): Promise<string[]> {
+    return (await this.source.list()).map(({ name }) => name).sort();
+  }
+
+  /** Look now, and again for as long as the run may change. */
+  async start(): Promise<void> {
+    try {
+      await this.look();
+      this.problem.value = undefined;
+    } catch (error) {
+      this.problem.value = (error as Error).message;
+    }
+    if (this.source.live && !this.closed) this.timer = setTimeout(() => this.start(), interval);
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+  }
+
+  private async look(): Promise<void> {
+    const files = await this.source.list();
+    const log = files.find(({ name }) => name === logName);
+    if (log !== undefined) {
+      if (log.size < this.position) this.begin();
+      if (log.size > this.position) await this.follow();
+      return;
+    }
+    const optimisers = files.filter(({ name }) => name.endsWith("_optimiser.star"));
+    if (optimisers.length === 0)
+      throw new Error("The folder holds no run: neither events.jsonl nor run_itNNN_optimiser.star.");
+    const state = JSON.stringify(optimisers);
+    if (state === this.seen) return;
+    const open = async (name: string) => ({ name, file: await this.source.file(name) });
+    // STAR files are small beside maps, and the worker asks for no others.
+    const events = await viewWorker().relionEvents(
+      files,
+      await Promise.all(wanted(files.map(({ name }) => name)).map(open)),
+    );
+    this.begin();
+    for (const event of events) this.reader.add(event);
+    this.record.value = this.reader.record();
+    this.seen = state;
+  }
+
+  private async follow(): Promise<void> {
+    const part = await this.source.file(logName, this.position);
+    this.position += part.size;
+    const lines = (this.rest + (await part.text())).split("\n");
+    this.rest = lines.pop() ?? "";
+    for (const line of lines) {
+      const event = parseEvent(line);
+      if (event !== undefined) this.reader.add(event);
+    }
+    this.record.value = this.reader.record();
+  }
+
+  private begin(): void {
+    this.reader = new RecordReader();
+    this.position = 0;
+    this.rest = "";
+  }
+}
+
+/** STAR files that tell of iterations; particles only of the last one, they are large. */
+function wanted(names: readonly string[]): string[] {
+  const data = names.filter((name) => name.endsWith("_data.star") && /_it\d+_/.test(name)).sort();
+  return [
+    ...names.filter((name) => /_it\d+_.*(optimiser|model|sampling)\.star$/.test(name)),
+    ...data.slice(-1),
+  ];
+}

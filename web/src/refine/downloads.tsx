@@ -1,0 +1,85 @@
+import { useEffect, useState } from "preact/hooks";
+import type { Session } from "../job/session.js";
+
+function save(blob: Blob, name: string): void {
+  const url = URL.createObjectURL(blob);
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+const iterationOf = (name: string) => Number(/_it(\d+)_/.exec(name)?.[1] ?? Number.NaN);
+
+/** Files by iteration, the newest first; those of no iteration before all. */
+function groups(files: readonly string[]): [string, string[]][] {
+  const byTitle = new Map<string, string[]>();
+  const newestFirst = files.toSorted((a, b) => (iterationOf(b) || 1e9) - (iterationOf(a) || 1e9));
+  for (const name of newestFirst) {
+    const iteration = iterationOf(name);
+    const title = Number.isNaN(iteration) ? "Of the whole run" : `Iteration ${iteration}`;
+    byTitle.set(title, [...(byTitle.get(title) ?? []), name]);
+  }
+  return [...byTitle].map(([title, names]) => [title, names.sort()]);
+}
+
+/** The files of a run: those that the command line writes. */
+export function Downloads({ session }: { readonly session: Session }) {
+  const [files, setFiles] = useState<readonly string[]>([]);
+  const written = session.saved.value;
+  const state = session.state.value;
+  // Written again when the run ends: the report.
+  useEffect(() => {
+    session.files().then(setFiles);
+  }, [session, written, state]);
+  const download = async (name: string) => save(await session.file(name), name);
+  const everything = async () => {
+    const folder = await showDirectoryPicker?.({ mode: "readwrite" });
+    for (const name of files) {
+      if (folder === undefined) {
+        await download(name);
+        continue;
+      }
+      const file = await (await folder.getFileHandle(name, { create: true })).createWritable();
+      await (await session.file(name)).stream().pipeTo(file);
+    }
+  };
+  const all = groups(files);
+  if (all.length === 0) return null;
+  // What is of the whole run, and the last iteration.
+  const [shown, older] = [all.slice(0, 2), all.slice(2)];
+  const list = ([title, names]: [string, string[]]) => (
+    <li key={title}>
+      <h3>{title}</h3>
+      <ul>
+        {names.map((name) => (
+          <li key={name}>
+            <button type="button" class="link" onClick={() => download(name)}>
+              {name}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </li>
+  );
+  return (
+    <section class="refine-files">
+      <h2>Files</h2>
+      <p class="quiet">
+        The files that <code>cryotile refine</code> writes, with RELION's names: maps open in ChimeraX, STAR
+        files in RELION.
+      </p>
+      <ul>{shown.map(list)}</ul>
+      {older.length > 0 && (
+        <details>
+          <summary>Earlier iterations</summary>
+          <ul>{older.map(list)}</ul>
+        </details>
+      )}
+      <button type="button" onClick={() => everything().catch(() => {})}>
+        Save all files
+      </button>
+    </section>
+  );
+}

@@ -1,0 +1,154 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { count } from "../../../src/app/report/numbers.js";
+import { builtIn } from "../job/built-in-facts.js";
+import type { GivenFile } from "../job/given-files.js";
+import type { StoredJob } from "../job/job.js";
+import { removeJob, storedJobs } from "../job/store.js";
+import type { RoomProps } from "../shell/rooms.js";
+import { formatHash, go } from "../shell/route.js";
+import { Mosaic } from "../view/mosaic.js";
+import { viewWorker } from "../view/viewer.js";
+import { FileInput } from "./file-input.js";
+import { RuntimeField } from "./runtime-choice.js";
+import { forgetSession, pending, runtimeChoice, startBuiltIn } from "./state.js";
+
+const columns = 6;
+const rows = 5;
+
+/** Some of the particles, as they are: hardly anything to see in one of them. */
+function Particles() {
+  const { box } = builtIn.plan;
+  const [pixels, setPixels] = useState<Float32Array>();
+  useEffect(() => {
+    let here = true;
+    viewWorker()
+      .samples(columns * rows)
+      .then((made) => here && setPixels(made));
+    return () => {
+      here = false;
+    };
+  }, []);
+  return (
+    <figure class="refine-particles">
+      <Mosaic
+        pixels={pixels}
+        box={box}
+        columns={columns}
+        rows={rows}
+        label={`${columns * rows} simulated particle images, almost all noise`}
+      />
+      <figcaption class="small quiet">
+        {columns * rows} of the {count(builtIn.plan.count)} particles of the built-in set: projections of one
+        molecule at unknown angles, ten times weaker than their noise.
+      </figcaption>
+    </figure>
+  );
+}
+
+function Earlier() {
+  const [jobs, setJobs] = useState<readonly StoredJob[]>([]);
+  useEffect(() => {
+    storedJobs().then(setJobs);
+  }, []);
+  if (jobs.length === 0) return null;
+  const remove = async (id: string) => {
+    await removeJob(id);
+    forgetSession(id);
+    setJobs(await storedJobs());
+  };
+  return (
+    <section class="refine-earlier">
+      <h2>Earlier refinements</h2>
+      <ul>
+        {jobs.map(({ id, title, created, iterations }) => {
+          const when = new Date(created).toLocaleString(undefined, {
+            dateStyle: "medium",
+            timeStyle: "short",
+          });
+          return (
+            <li key={id}>
+              <a href={formatHash("refine", [id])}>{title}</a>
+              <span class="quiet">
+                {when}, {iterations} iterations
+              </span>
+              <button type="button" class="plain small" onClick={() => remove(id)}>
+                Remove
+                <span class="visually-hidden">
+                  {" "}
+                  {title} of {when}
+                </span>
+              </button>
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}
+
+const wish = (query: URLSearchParams, name: string) => {
+  const value = Number(query.get(name) ?? Number.NaN);
+  return Number.isSafeInteger(value) && value > 0 ? [[name, value] as const] : [];
+};
+
+export function Landing({ route }: RoomProps) {
+  const folder = useRef<HTMLInputElement>(null);
+  const files = useRef<HTMLInputElement>(null);
+  const [starting, setStarting] = useState(false);
+  const take = (given: readonly GivenFile[]) => {
+    pending.value = given;
+    go("refine", ["new"]);
+  };
+  const { query } = route;
+  const start = async () => {
+    setStarting(true);
+    const names = ["particles", "box", "iterations", "seed"] as const;
+    const wishes = Object.fromEntries(names.flatMap((name) => wish(query, name)));
+    await startBuiltIn(wishes, runtimeChoice.value);
+  };
+  return (
+    <div class="refine-landing">
+      <section class="refine-lead">
+        <h1>A structure from noise, in this tab</h1>
+        <p class="lead">
+          CryoTile refines single-particle cryo-EM maps as RELION does, on your own graphics card or
+          processor. Nothing is installed and nothing leaves this machine.
+        </p>
+        <div class="refine-start">
+          <button type="button" class="primary" disabled={starting} onClick={start}>
+            Refine the built-in set
+          </button>
+          <p class="small quiet">
+            {count(Number(query.get("particles") ?? builtIn.plan.count))} particles of{" "}
+            {query.get("box") ?? builtIn.plan.box} pixels, made here from a seed
+          </p>
+        </div>
+        <div class="refine-own">
+          <h2>Your particles</h2>
+          <p>
+            Drop a folder anywhere on this page: a particle STAR file (RELION 3.0 or later) with its stacks,
+            and a starting map if there is one. Files are read a slice at a time from where they lie.
+          </p>
+          <p class="refine-buttons">
+            <button type="button" onClick={() => folder.current?.click()}>
+              Choose a folder
+            </button>
+            <button type="button" onClick={() => files.current?.click()}>
+              Choose files
+            </button>
+            <FileInput folder hidden label="Folder with particles" input={folder} onGive={take} />
+            <FileInput hidden label="STAR file, stacks and map" input={files} onGive={take} />
+          </p>
+        </div>
+        <RuntimeField
+          value={runtimeChoice.value}
+          onChange={(choice) => {
+            runtimeChoice.value = choice;
+          }}
+        />
+      </section>
+      <Particles />
+      <Earlier />
+    </div>
+  );
+}

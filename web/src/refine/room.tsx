@@ -1,0 +1,58 @@
+import "./refine.css";
+import { useEffect, useState } from "preact/hooks";
+import type { RoomProps } from "../shell/rooms.js";
+import { go } from "../shell/route.js";
+import { Notice } from "../shell/ui.js";
+import { givenByDrop } from "./give.js";
+import { Landing } from "./landing.js";
+import { SessionView } from "./session-view.js";
+import { Setup } from "./setup.js";
+import { pending } from "./state.js";
+
+export default function Refine({ route }: RoomProps) {
+  const [over, setOver] = useState(false);
+  const [problem, setProblem] = useState<string>();
+  useEffect(() => {
+    const drag = (event: DragEvent) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      setOver(event.type !== "dragleave" || event.relatedTarget !== null);
+    };
+    const drop = async (event: DragEvent) => {
+      if (event.dataTransfer === null) return;
+      event.preventDefault();
+      setOver(false);
+      try {
+        const given = await givenByDrop(event.dataTransfer);
+        if (given.length === 0) return;
+        setProblem(undefined);
+        pending.value = given;
+        go("refine", ["new"]);
+      } catch (error) {
+        setProblem((error as Error).message);
+      }
+    };
+    addEventListener("dragover", drag);
+    addEventListener("dragleave", drag);
+    addEventListener("drop", drop);
+    return () => {
+      removeEventListener("dragover", drag);
+      removeEventListener("dragleave", drag);
+      removeEventListener("drop", drop);
+    };
+  }, []);
+  const [place] = route.parts;
+  return (
+    <>
+      {over && <div class="refine-over">Drop a folder with a particle STAR file and its stacks</div>}
+      {problem !== undefined && <Notice kind="problem">The files could not be read: {problem}</Notice>}
+      {place === undefined ? (
+        <Landing route={route} />
+      ) : place === "new" ? (
+        <Setup />
+      ) : (
+        <SessionView key={place} id={place} />
+      )}
+    </>
+  );
+}

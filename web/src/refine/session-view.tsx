@@ -1,0 +1,144 @@
+import { useEffect, useState } from "preact/hooks";
+import type { Session } from "../job/session.js";
+import { formatHash } from "../shell/route.js";
+import { Notice } from "../shell/ui.js";
+import { RunView } from "../view/run-view.js";
+import { Downloads } from "./downloads.js";
+import { FileInput } from "./file-input.js";
+import { RuntimeField } from "./runtime-choice.js";
+import { goOn, openSession } from "./state.js";
+
+const states: Readonly<Record<Session["state"]["value"], string>> = {
+  resting: "Not running",
+  running: "Refining",
+  paused: "Paused",
+  stopping: "Stopping",
+  success: "Finished",
+  aborted: "Stopped",
+  failure: "Failed",
+};
+
+function Controls({ session }: { readonly session: Session }) {
+  const state = session.state.value;
+  const [runtime, setRuntime] = useState(session.runtime.value);
+  const live = session.live.value;
+  const record = session.record.value;
+  const done = record?.iterations.at(-1)?.iteration;
+  const complete = state === "success";
+  const needsInput = !live && !session.job.inputStored && session.given.length === 0;
+  return (
+    <div class="refine-controls">
+      {live ? (
+        <p class="refine-buttons">
+          {state === "paused" ? (
+            <button type="button" onClick={() => session.resume()}>
+              Resume
+            </button>
+          ) : (
+            <button type="button" disabled={state === "stopping"} onClick={() => session.pause()}>
+              Pause
+            </button>
+          )}
+          <button type="button" disabled={state === "stopping"} onClick={() => session.stop()}>
+            Stop
+          </button>
+        </p>
+      ) : (
+        !complete && (
+          <>
+            {needsInput && (
+              <p>
+                The particles were not copied into this browser. To go on, give the same folder again:{" "}
+                <FileInput
+                  folder
+                  label="Folder with the particles of this refinement"
+                  onGive={(files) => session.give(files)}
+                />
+              </p>
+            )}
+            <p class="refine-buttons">
+              <button
+                type="button"
+                class="primary"
+                disabled={needsInput}
+                onClick={() => goOn(session, runtime)}
+              >
+                {done === undefined ? "Start again" : `Continue after iteration ${done}`}
+              </button>
+            </p>
+          </>
+        )
+      )}
+      {!complete && (
+        <RuntimeField
+          value={live ? session.runtime.value : runtime}
+          disabled={state === "stopping" || state === "paused"}
+          onChange={(choice) => {
+            setRuntime(choice);
+            if (live) session.switchTo(choice);
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function Waiting({ session }: { readonly session: Session }) {
+  const stage = session.stage.value;
+  if (stage !== undefined)
+    return (
+      <>
+        <p class="lead">{stage.text}</p>
+        <progress value={stage.done} max={stage.total} aria-label={stage.text} />
+      </>
+    );
+  return <p class="lead">{session.live.value ? "Reading the particles" : "No map yet"}</p>;
+}
+
+/** A refinement of this tab, or one that an earlier visit left. */
+export function SessionView({ id }: { readonly id: string }) {
+  const [session, setSession] = useState<Session | "missing">();
+  useEffect(() => {
+    openSession(id).then((found) => setSession(found ?? "missing"));
+  }, [id]);
+  const running = typeof session === "object" && session.live.value;
+  useEffect(() => {
+    if (!running) return;
+    const leave = (event: BeforeUnloadEvent) => event.preventDefault();
+    addEventListener("beforeunload", leave);
+    return () => removeEventListener("beforeunload", leave);
+  }, [running]);
+  if (session === undefined) return null;
+  if (session === "missing")
+    return (
+      <Notice kind="problem">
+        This browser has no refinement {id}. <a href={formatHash("refine")}>Begin another one</a>.
+      </Notice>
+    );
+  const state = session.state.value;
+  const problem = session.problem.value;
+  return (
+    <>
+      <header class="room-head">
+        <h1>{session.job.title}</h1>
+        <p class="quiet" role="status">
+          {states[state]}
+        </p>
+      </header>
+      {session.notices.value.map((text) => (
+        <Notice key={text}>{text}</Notice>
+      ))}
+      {problem !== undefined && <Notice kind="problem">{problem}</Notice>}
+      {!session.stored && (
+        <Notice>This browser stores nothing for pages: results are gone when the tab is closed.</Notice>
+      )}
+      <RunView
+        model={session}
+        waiting={<Waiting session={session} />}
+        after={session.saved.value !== undefined && <Downloads session={session} />}
+      >
+        <Controls session={session} />
+      </RunView>
+    </>
+  );
+}

@@ -1,0 +1,341 @@
+import { useEffect, useState } from "preact/hooks";
+import { count, counted, memory } from "../../../src/app/report/numbers.js";
+import { UserError } from "../../../src/errors.js";
+import { pointGroup } from "../../../src/geometry/symmetry.js";
+import { sphereFile } from "../job/given-files.js";
+import { previewed } from "../job/preview.js";
+import type { FoundMap, FoundParticles, Survey } from "../job/survey.js";
+import { formatHash } from "../shell/route.js";
+import { Notice } from "../shell/ui.js";
+import { Mosaic } from "../view/mosaic.js";
+import { viewWorker } from "../view/viewer.js";
+import { defaultsFor, type SetupChoices } from "./defaults.js";
+import { Field } from "./field.js";
+import { RuntimeField } from "./runtime-choice.js";
+import { pending, runtimeChoice, startGiven } from "./state.js";
+
+/** What is wrong with a point group's name, or nothing. */
+function symmetryProblem(name: string): string | undefined {
+  try {
+    pointGroup(name);
+    return undefined;
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+}
+
+const shortPath = (path: string) => path.replace(/^input\//, "");
+
+function Numeric({
+  label,
+  unit,
+  hint,
+  ...rest
+}: {
+  readonly label: string;
+  readonly unit?: string;
+  readonly hint?: string;
+  readonly value: number;
+  readonly min: number;
+  readonly max: number;
+  readonly step: number;
+  readonly onChange: (value: number) => void;
+}) {
+  const { onChange, ...input } = rest;
+  return (
+    <Field label={label} {...(unit && { unit })} {...(hint && { hint })}>
+      {(ids) => (
+        <input
+          type="number"
+          required
+          {...ids}
+          {...input}
+          onInput={({ currentTarget: { valueAsNumber } }) => onChange(valueAsNumber)}
+        />
+      )}
+    </Field>
+  );
+}
+
+function Form({ survey }: { readonly survey: Survey }) {
+  const [particles, setParticles] = useState<FoundParticles>(survey.particles[0]);
+  const fitting = (set: FoundParticles): FoundMap[] =>
+    survey.maps.filter(
+      ({ box, pixelSize }) => box === set.box && Math.abs(pixelSize - set.pixelSize) < 0.001,
+    );
+  const [choices, setChoices] = useState<SetupChoices>(() => defaultsFor(particles, fitting(particles)));
+  const [keep, setKeep] = useState(false);
+  const [problem, setProblem] = useState<string>();
+  const set = (some: Partial<SetupChoices>) => setChoices({ ...choices, ...some });
+  const wrongSymmetry = symmetryProblem(choices.symmetry);
+  const width = particles.box * particles.pixelSize;
+  const maps = fitting(particles);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    try {
+      await startGiven(
+        {
+          title: shortPath(particles.path),
+          choices: { ...choices, particles: particles.path, seed: 1 },
+          runtime: runtimeChoice.value,
+        },
+        pending.value ?? [],
+        keep,
+        choices.reference === sphereFile ? particles : undefined,
+      );
+    } catch (error) {
+      setProblem((error as Error).message);
+    }
+  };
+  return (
+    <div class="refine-columns">
+      <form class="refine-form" onSubmit={submit}>
+        <fieldset>
+          <legend>What was found</legend>
+          <Field
+            wide
+            label="Particles"
+            hint={`${particles.box} pixels of ${particles.pixelSize} Å, ${particles.voltage} kV, ${counted(particles.stacks, "stack")}`}
+          >
+            {(ids) => (
+              <select
+                {...ids}
+                value={particles.path}
+                onChange={({ currentTarget: { value } }) => {
+                  const found = survey.particles.find(({ path }) => path === value) ?? particles;
+                  setParticles(found);
+                  setChoices(defaultsFor(found, fitting(found)));
+                }}
+              >
+                {survey.particles.map(({ path, count: n }) => (
+                  <option key={path} value={path}>
+                    {shortPath(path)}: {counted(n, "particle")}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Field>
+          <Field
+            wide
+            label="Starting map"
+            {...(survey.maps.length > maps.length && {
+              hint: `${survey.maps.length - maps.length} more have another box or pixel size than the particles.`,
+            })}
+          >
+            {(ids) => (
+              <select
+                {...ids}
+                value={choices.reference}
+                onChange={({ currentTarget: { value } }) =>
+                  setChoices({ ...choices, ...defaultsFor(particles, fitting(particles), value) })
+                }
+              >
+                {maps.map(({ path }) => (
+                  <option key={path} value={path}>
+                    {shortPath(path)}
+                  </option>
+                ))}
+                <option value={sphereFile}>None: a sphere</option>
+              </select>
+            )}
+          </Field>
+        </fieldset>
+        <fieldset>
+          <legend>Refinement</legend>
+          <Numeric
+            label="Diameter"
+            unit="Å"
+            value={choices.diameter}
+            min={10}
+            max={Math.floor(width)}
+            step={1}
+            hint={
+              particles.diameter === undefined
+                ? "The images do not tell it: nearly the whole box."
+                : "From the variance of the images around the centre."
+            }
+            onChange={(diameter) => set({ diameter })}
+          />
+          <Field
+            label="Symmetry"
+            hint={wrongSymmetry ?? "C1, C4, D2, T, O, I1 …"}
+            wrong={wrongSymmetry !== undefined}
+          >
+            {(ids) => (
+              <input
+                {...ids}
+                value={choices.symmetry}
+                required
+                aria-invalid={wrongSymmetry !== undefined}
+                onInput={({ currentTarget }) => {
+                  currentTarget.setCustomValidity(symmetryProblem(currentTarget.value) ?? "");
+                  set({ symmetry: currentTarget.value });
+                }}
+              />
+            )}
+          </Field>
+          <div class="field wide">
+            <div class="choice">
+              <label>
+                <input
+                  type="radio"
+                  name="kind"
+                  checked={choices.halves}
+                  onChange={() => set({ halves: true })}
+                />
+                <span>One structure</span>
+              </label>
+              <label>
+                <input
+                  type="radio"
+                  name="kind"
+                  checked={!choices.halves}
+                  onChange={() => set({ halves: false })}
+                />
+                <span>Several classes</span>
+              </label>
+            </div>
+            <small class="quiet">
+              {choices.halves
+                ? "Two half sets that are refined apart; their FSC tells the resolution."
+                : "Particles are sorted as they are aligned."}
+            </small>
+          </div>
+          {!choices.halves && (
+            <Numeric
+              label="Classes"
+              value={choices.classes}
+              min={1}
+              max={20}
+              step={1}
+              onChange={(classes) => set({ classes })}
+            />
+          )}
+          <Numeric
+            label={choices.halves ? "Iterations at most" : "Iterations"}
+            value={choices.iterations}
+            min={1}
+            max={200}
+            step={1}
+            onChange={(iterations) => set({ iterations })}
+          />
+          <Numeric
+            label="Starting resolution"
+            unit="Å"
+            value={choices.startResolution}
+            min={Math.ceil(2 * particles.pixelSize)}
+            max={300}
+            step={1}
+            hint="The starting map is filtered to it."
+            onChange={(startResolution) => set({ startResolution })}
+          />
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={choices.ctf}
+              disabled={!particles.ctf}
+              onChange={({ currentTarget }) => set({ ctf: currentTarget.checked })}
+            />
+            Correct for the CTF{!particles.ctf && " (the STAR file has no defocus)"}
+          </label>
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={choices.ctfCorrected}
+              disabled={!choices.ctf}
+              onChange={({ currentTarget }) => set({ ctfCorrected: currentTarget.checked })}
+            />
+            The starting map is CTF-corrected
+          </label>
+        </fieldset>
+        <fieldset>
+          <legend>This browser</legend>
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={keep}
+              onChange={({ currentTarget }) => setKeep(currentTarget.checked)}
+            />
+            Keep a copy of the files ({memory(survey.bytes)}), to go on after a reload without giving them
+            again
+          </label>
+          <RuntimeField
+            value={runtimeChoice.value}
+            onChange={(choice) => {
+              runtimeChoice.value = choice;
+            }}
+          />
+        </fieldset>
+        {particles.missing.length > 0 && (
+          <Notice kind="problem">
+            {particles.missing.length} of {particles.stacks} stacks are not among the files, such as{" "}
+            {particles.missing[0]}. Give a folder that holds them too.
+          </Notice>
+        )}
+        {problem !== undefined && <Notice kind="problem">{problem}</Notice>}
+        <button type="submit" class="primary" disabled={particles.missing.length > 0}>
+          Refine
+        </button>
+      </form>
+      {particles.preview !== undefined && (
+        <figure>
+          <Mosaic
+            pixels={particles.preview}
+            box={particles.box}
+            columns={4}
+            rows={Math.ceil(Math.min(previewed, particles.count) / 4)}
+            label="Some of the particle images"
+          />
+          <figcaption class="small quiet">Some of the images, as they are in the stacks.</figcaption>
+        </figure>
+      )}
+    </div>
+  );
+}
+
+/** Options of a refinement of the visitor's files. */
+export function Setup() {
+  const given = pending.value;
+  const [survey, setSurvey] = useState<Survey>();
+  const [problem, setProblem] = useState<string>();
+  useEffect(() => {
+    if (given === undefined) return;
+    let here = true;
+    setSurvey(undefined);
+    setProblem(undefined);
+    viewWorker()
+      .survey(given)
+      .then(
+        (found) => here && setSurvey(found),
+        (error: Error) => here && setProblem(error.message),
+      );
+    return () => {
+      here = false;
+    };
+  }, [given]);
+  return (
+    <div class="refine-setup">
+      <h1>Your particles</h1>
+      {given === undefined ? (
+        <Notice>
+          Files are not kept between visits. <a href={formatHash("refine")}>Choose them again</a>.
+        </Notice>
+      ) : problem !== undefined ? (
+        <Notice kind="problem">{problem}</Notice>
+      ) : survey === undefined ? (
+        <p class="lead quiet" role="status">
+          Reading {count(given.length)} files
+        </p>
+      ) : survey.particles.length === 0 ? (
+        <Notice kind="problem">
+          {survey.problems.length === 0
+            ? `None of the ${given.length} files is a STAR file: give a folder with a particle STAR file and its stacks.`
+            : survey.problems.map(({ message }) => message).join("; ")}
+        </Notice>
+      ) : (
+        <Form survey={survey} />
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,117 @@
+import { signal } from "@preact/signals";
+import { builtIn, builtInChoices } from "../job/built-in-facts.js";
+import { canStore } from "../job/folder.js";
+import { type GivenFile, inputFolder } from "../job/given-files.js";
+import type { StoredJob } from "../job/job.js";
+import { Session } from "../job/session.js";
+import { storedJob } from "../job/store.js";
+import { type Choices, type RuntimeChoice, wordsOf } from "../job/words.js";
+import { go } from "../shell/route.js";
+
+/** Jobs that were started or opened since the page was, by name. */
+const sessions = new Map<string, Session>();
+
+/** Files that the visitor gave and that no job has taken yet. */
+export const pending = signal<readonly GivenFile[] | undefined>(undefined);
+
+/** Where new jobs run. */
+export const runtimeChoice = signal<RuntimeChoice>("auto");
+
+const newId = () => new Date().toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
+
+interface NewJob {
+  readonly title: string;
+  readonly choices: Choices;
+  readonly runtime: RuntimeChoice;
+}
+
+async function newSession({ title, choices, runtime }: NewJob, inputStored: boolean): Promise<Session> {
+  const job: StoredJob = {
+    id: newId(),
+    title,
+    words: wordsOf(choices),
+    runtime,
+    created: Date.now(),
+    inputStored,
+    iterations: choices.iterations,
+  };
+  const stored = await canStore();
+  // Results are lost where the browser clears what it stores to make room; it may ask the visitor.
+  if (stored) navigator.storage.persist?.().catch(() => {});
+  const session = new Session(job, stored);
+  sessions.set(job.id, session);
+  return session;
+}
+
+/** What the address may ask of the first visit's refinement. */
+export interface BuiltInWishes {
+  readonly particles?: number;
+  /** Pixels; the particles stay as large. */
+  readonly box?: number;
+  readonly iterations?: number;
+  readonly seed?: number;
+}
+
+/** Make the built-in set and refine it. */
+export async function startBuiltIn(wishes: BuiltInWishes, runtime: RuntimeChoice): Promise<void> {
+  const {
+    particles = builtIn.plan.count,
+    iterations = builtInChoices.iterations,
+    seed = 1,
+    box = builtIn.plan.box,
+  } = wishes;
+  const plan = {
+    ...builtIn.plan,
+    seed,
+    box,
+    pixelSize: (builtIn.plan.pixelSize * builtIn.plan.box) / box,
+    count: particles,
+    micrographs: Math.min(particles, builtIn.plan.micrographs),
+  };
+  const choices = { ...builtInChoices, iterations, seed };
+  const session = await newSession({ title: "Built-in set", choices, runtime }, true);
+  session.run({ given: [], simulate: plan, keepInput: false, goOn: false, runtime });
+  go("refine", [session.job.id]);
+}
+
+/** Refine what the visitor gave. */
+export async function startGiven(
+  job: NewJob,
+  given: readonly GivenFile[],
+  keepInput: boolean,
+  sphere: { readonly box: number; readonly pixelSize: number } | undefined,
+): Promise<void> {
+  const session = await newSession(job, keepInput && (await canStore()));
+  session.give(given);
+  session.run({
+    given,
+    keepInput: session.job.inputStored,
+    goOn: false,
+    runtime: job.runtime,
+    ...(sphere === undefined ? {} : { sphere: { ...sphere, diameter: job.choices.diameter } }),
+  });
+  pending.value = undefined;
+  go("refine", [session.job.id]);
+}
+
+/** A job by its name: one of this page, or one that the browser keeps. */
+export async function openSession(id: string): Promise<Session | undefined> {
+  const known = sessions.get(id);
+  if (known !== undefined) return known;
+  const job = await storedJob(id);
+  if (job === undefined) return undefined;
+  const session = new Session(job, true);
+  await session.load();
+  sessions.set(id, session);
+  return session;
+}
+
+export const forgetSession = (id: string): boolean => sessions.delete(id);
+
+/** Go on from the last finished iteration. */
+export function goOn(session: Session, runtime: RuntimeChoice): void {
+  session.run({ given: session.given, keepInput: false, goOn: true, runtime });
+}
+
+/** Files as a run sees them. */
+export const underInput = (path: string): string => `${inputFolder}/${path.replace(/^\/+/, "")}`;

@@ -1,0 +1,145 @@
+import { expose } from "comlink";
+import { type Runtime, type ScoreStrategy, scoreStrategies } from "../../../src/runtime/contract.js";
+import { openReference } from "../../../src/runtime/reference/index.js";
+import { cpuTolerances, webGpuTolerances } from "../../../src/runtime/tolerances.js";
+import { loadShaderText, requestBrowserAdapter } from "../../../src/runtime/webgpu/browser.js";
+import { openWebGpu } from "../../../src/runtime/webgpu/index.js";
+import type { LaunchCount } from "./kernel/machine.js";
+import { type Case, coarseScores, makeCase, shape } from "./model/case.js";
+import { readTiles, type TileTable } from "./model/counts.js";
+import { computeDifferences, countedRun, type Differences, readsOf, relativeError } from "./model/gsd.js";
+import { checkTileIndex } from "./model/puzzles.js";
+import { type RaceRow, type RaceSize, race } from "./model/race.js";
+import { select } from "./model/weights.js";
+
+/** What a strategy did on the small case, counted lane by lane. */
+export interface StrategyCounts {
+  readonly counts: readonly LaunchCount[];
+  /** Relative error against the reference. */
+  readonly error: number;
+  /** Reads of each slice value, and of each value of the images (`direct`) or moved images. */
+  readonly sliceReads: Uint32Array;
+  readonly imageReads: Uint32Array;
+  /** Accesses of each part of the sum: global reads, shared writes, shared reads. */
+  readonly parts: readonly { readonly global: number; readonly written: number; readonly shared: number }[];
+}
+
+/** All that the views of the small case show. */
+export interface Prepared {
+  readonly data: Case;
+  readonly differences: Differences;
+  readonly tiles: TileTable;
+  readonly strategies: Readonly<Record<ScoreStrategy, StrategyCounts>>;
+  readonly kernels: Readonly<Record<ScoreStrategy, string>>;
+}
+
+/** Agreement of a runtime with the reference on the small case. */
+export interface Badge {
+  readonly runtime: "webgpu" | "cpu";
+  readonly device: string;
+  readonly software: boolean;
+  readonly workgroupBytes: number;
+  readonly tolerance: number;
+  readonly errors: Readonly<Record<ScoreStrategy, number>>;
+}
+
+let data: Promise<Case> | undefined;
+const theCase = () => {
+  data ??= makeCase();
+  return data;
+};
+
+async function strategyCounts(strategy: ScoreStrategy, expected: Float64Array): Promise<StrategyCounts> {
+  const run = await countedRun(loadShaderText, await theCase(), strategy, { log: true });
+  const { particles, orientations, translations, pixels } = shape;
+  const parts: { global: number; written: number; shared: number }[] = [];
+  for (const { space, kind, part } of run.accesses) {
+    // A part ends with two barriers: one after its loads, one after its products.
+    const at = part >> 1;
+    parts[at] ??= { global: 0, written: 0, shared: 0 };
+    if (space === "global") parts[at].global += Number(kind === "read");
+    else if (kind === "write") parts[at].written++;
+    else parts[at].shared++;
+  }
+  const images = strategy === "direct" ? particles : particles * translations;
+  return {
+    counts: run.counts,
+    error: relativeError(run.diff2_iot, expected),
+    sliceReads: readsOf(run, "slices", orientations * pixels),
+    imageReads: readsOf(run, strategy === "direct" ? "images" : "shifted", images * pixels),
+    parts,
+  };
+}
+
+const byStrategy = async <T>(
+  make: (strategy: ScoreStrategy) => Promise<T>,
+): Promise<Record<ScoreStrategy, T>> => {
+  const pairs: [ScoreStrategy, T][] = [];
+  for (const strategy of scoreStrategies) pairs.push([strategy, await make(strategy)]);
+  return Object.fromEntries(pairs) as Record<ScoreStrategy, T>;
+};
+
+async function openRuntime(kind: "webgpu" | "cpu", bytes: number): Promise<Runtime> {
+  if (kind === "webgpu")
+    return openWebGpu(await requestBrowserAdapter(), { loadShader: loadShaderText, bytes });
+  const { openBrowserCpu } = await import("../../../src/runtime/cpu/browser.js");
+  return openBrowserCpu({ bytes });
+}
+
+const api = {
+  async prepare(): Promise<Prepared> {
+    const data = await theCase();
+    const differences = await computeDifferences(openReference(), data);
+    return {
+      data,
+      differences,
+      tiles: await readTiles(loadShaderText),
+      strategies: await byStrategy((strategy) => strategyCounts(strategy, differences.diff2_iot)),
+      kernels: await byStrategy(async (strategy) => loadShaderText(`diff2_${strategy}.wgsl`)),
+    };
+  },
+
+  async select(fraction: number) {
+    return select(openReference(), await theCase(), fraction);
+  },
+
+  async tileIndex(line: string) {
+    const data = await theCase();
+    return checkTileIndex(loadShaderText, data, await coarseScores(openReference(), data), line);
+  },
+
+  /** Run the small case on a runtime of this machine. Rejects with the reason where there is none. */
+  async badge(kind: "webgpu" | "cpu"): Promise<Badge> {
+    const data = await theCase();
+    const expected = await coarseScores(openReference(), data);
+    const runtime = await openRuntime(kind, 2 ** 24);
+    try {
+      const { device, software, workgroupBytes } = runtime.capabilities;
+      const errors = await byStrategy(async (strategy) =>
+        relativeError(await coarseScores(runtime, data, strategy), expected),
+      );
+      const { bound } = (kind === "cpu" ? cpuTolerances : webGpuTolerances).diff2Coarse;
+      return { runtime: kind, device, software, workgroupBytes, tolerance: bound, errors };
+    } finally {
+      await runtime.close();
+    }
+  },
+
+  async race(
+    kind: "webgpu" | "cpu",
+    size: RaceSize,
+    onRow: (row: RaceRow) => void,
+  ): Promise<{ device: string; software: boolean }> {
+    const runtime = await openRuntime(kind, 2 ** 28);
+    try {
+      await race(runtime, size, onRow);
+      const { device, software } = runtime.capabilities;
+      return { device, software };
+    } finally {
+      await runtime.close();
+    }
+  },
+};
+
+export type TeachApi = typeof api;
+expose(api);
