@@ -1,5 +1,5 @@
 import { cpus } from "node:os";
-import { type CoarseStrategy, coarseStrategies } from "../src/runtime/contract.js";
+import { type ScoreStrategy, scoreStrategies } from "../src/runtime/contract.js";
 import { pixelTable } from "../src/runtime/tables.js";
 import { denseBytes, groupedBytes } from "../src/runtime/weights.js";
 import { type BenchRuntime, deviceLabel, openBenchRuntime } from "./devices.js";
@@ -24,12 +24,12 @@ export async function benchCoarse(kind: BenchRuntime = "webgpu"): Promise<BenchR
   await runtime.close();
   const pixels = pixelTable(shape.size, "shells").length;
   const rows: BenchRow[] = [];
-  const perParticle = (strategy: CoarseStrategy) => {
+  const perParticle = (strategy: ScoreStrategy) => {
     const { seconds, particles } = timings.get(strategy) as Timing & { particles: number };
     return seconds / particles;
   };
   const operations = 4 * shape.orientations * shape.translations * pixels;
-  for (const strategy of coarseStrategies)
+  for (const strategy of scoreStrategies)
     rows.push({
       name: `${strategy}: ${shape.orientations} orientations x ${shape.translations} translations x ${pixels} pixels`,
       value: 1e3 * perParticle(strategy),

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { coarseStrategies, type Runtime } from "../src/runtime/contract.js";
+import { type Runtime, scoreStrategies } from "../src/runtime/contract.js";
 import { openNodeCpu } from "../src/runtime/cpu/node.js";
 import { pixelTable } from "../src/runtime/tables.js";
 import type { BenchRow } from "./record.js";
@@ -72,7 +72,7 @@ async function inChromium(threads: number): Promise<{ gemm: number; fft: number 
 export async function benchCpu(): Promise<BenchRow[]> {
   const reach = { direct: 1 / 32, tiled: 1 / 8, gemm: 1 };
   const one = await onThreads(1, (runtime) => timeStrategies(runtime, shape, reach));
-  const rows: BenchRow[] = coarseStrategies.map((strategy) => {
+  const rows: BenchRow[] = scoreStrategies.map((strategy) => {
     const { seconds, particles } = one.get(strategy) ?? { seconds: Number.NaN, particles: 1 };
     return {
       name: `${strategy}, one thread`,

@@ -1,4 +1,4 @@
-import { type CoarseStrategy, coarseStrategies, type Runtime } from "../src/runtime/contract.js";
+import { type Runtime, type ScoreStrategy, scoreStrategies } from "../src/runtime/contract.js";
 import {
   centredGeometry,
   centredLength,
@@ -47,8 +47,8 @@ export async function time(
 export async function timeStrategies(
   runtime: Runtime,
   shape: typeof coarseShape,
-  reach: Readonly<Record<CoarseStrategy, number>>,
-): Promise<Map<CoarseStrategy, Timing & { particles: number }>> {
+  reach: Readonly<Record<ScoreStrategy, number>>,
+): Promise<Map<ScoreStrategy, Timing & { particles: number }>> {
   const { orientations, translations, size, particles } = shape;
   const random = new Random(1);
   const geometry = centredGeometry(size, 2 * size, size);
@@ -86,8 +86,8 @@ export async function timeStrategies(
   );
   const diff2 = runtime.alloc("real", "diff2", particles * orientations * translations);
   await runtime.finish();
-  const timings = new Map<CoarseStrategy, Timing & { particles: number }>();
-  for (const strategy of coarseStrategies) {
+  const timings = new Map<ScoreStrategy, Timing & { particles: number }>();
+  for (const strategy of scoreStrategies) {
     const count = Math.max(1, Math.floor(particles * reach[strategy]));
     const pass = { batch: { ...batch, count }, slices_ok: slices, orientations, phases, scratch, strategy };
     const submit = () => runtime.diff2Coarse({ ...pass, diff2_iot: diff2 });

@@ -20,7 +20,10 @@ function fail(message) {
   process.exit(1);
 }
 
-/** Kernels by name: threads of a block, parameters in order, whether threads wait for each other, whether only a card runs them. */
+/**
+ * Kernels by name: threads of a block, parameters in order, whether threads wait for each other, whether there is one in single precision alone,
+ * whether it is for cards of compute capability 9.0 alone (hardware/).
+ */
 function readKernels() {
   const kernels = {};
   const folder = join(source, "kernels");
@@ -33,7 +36,7 @@ function readKernels() {
       .filter((name) => name.endsWith(".cu"))
       .sort()) {
       const text = withIncludes(join(folder, within, file));
-      for (const [, name, threads, list] of text.matchAll(/^KERNEL\((\w+), (\d+)\)\(([^)]*)\)/gm)) {
+      for (const [, name, threads, list] of text.matchAll(/^KERNEL\((\w+), (\d+)(?:, \d+)?\)\(([^)]*)\)/gm)) {
         const parameters = list.split(",").map((declaration) => {
           const [, type, star, own] =
             /^\s*(?:const )?(\w+)\s*(\*?)\s*(?:__restrict__ )?(\w+)\s*$/.exec(declaration) ?? [];
@@ -48,6 +51,7 @@ function readKernels() {
           ...(shared === undefined ? {} : { sharedBytes: Number(shared) }),
           ...(hardware ? { hardware } : {}),
           parameters,
+          single: /^\/\/ Single precision\.$/m.test(text),
           cooperative: /__sync|__shfl/.test(text),
           file: join(within, file),
         };
@@ -67,32 +71,32 @@ function withIncludes(path, seen = new Set()) {
   return [...included.map((file) => (file === undefined ? "" : withIncludes(file, seen))), text].join("\n");
 }
 
-/** One file that holds every kernel, each in a namespace of its own. */
-function combined(kernels, emulated) {
+/** One file that holds every kernel of an image (that of hardware/, or the others), each in a namespace of its own. */
+function combined(kernels, { precision = "float", emulated, hardware = false }) {
   const files = new Map();
-  for (const [name, { file, hardware }] of Object.entries(kernels))
-    if (!(emulated && hardware)) files.set(file, [...(files.get(file) ?? []), name]);
-  const common = readdirSync(join(source, "kernels", "common")).sort();
+  for (const [name, kernel] of Object.entries(kernels))
+    if (Boolean(kernel.hardware) === hardware && !(kernel.single && precision === "double"))
+      files.set(kernel.file, [...(files.get(kernel.file) ?? []), name]);
+  const folder = hardware ? "hardware" : "common";
+  const common = readdirSync(join(source, "kernels", folder)).sort();
   const lines = [
-    ...common
-      .filter((name) => !(emulated && /hardware/.test(name)))
-      .map((name) => `#include "common/${name}"`),
+    ...common.filter((name) => name.endsWith(".cuh")).map((name) => `#include "${folder}/${name}"`),
     ...[...files.keys()].map(
       (file) => `namespace in_${file.replace(/\W/g, "_")} {\n#include "${join(source, "kernels", file)}"\n}`,
     ),
   ];
   if (emulated) {
-    const suffix = emulated === "double" ? "_double" : "";
+    const suffix = precision === "double" ? "_double" : "";
     const defined = [
       "#define CRYOTILE_EMULATED",
-      ...(emulated === "double" ? ["#define CRYOTILE_DOUBLE"] : []),
+      ...(precision === "double" ? ["#define CRYOTILE_DOUBLE"] : []),
     ];
     // Types of one name differ between precisions.
     lines.unshift(...defined, '#include "emulated.h"', '#include "kernels.h"', "namespace {");
     lines.push(
       "}",
       "namespace emulated {",
-      `extern const KernelEntry kernels_${emulated}[] = {`,
+      `extern const KernelEntry kernels_${precision}[] = {`,
       ...[...files].flatMap(([file, names]) =>
         names.map(
           (name) =>
@@ -100,7 +104,7 @@ function combined(kernels, emulated) {
         ),
       ),
       "};",
-      `extern const size_t kernels_${emulated}_count = sizeof kernels_${emulated} / sizeof kernels_${emulated}[0];`,
+      `extern const size_t kernels_${precision}_count = sizeof kernels_${precision} / sizeof kernels_${precision}[0];`,
       "}",
     );
   }
@@ -157,6 +161,8 @@ function targetsOf(compiler) {
   const newest = real[real.length - 1];
   return {
     version: `${major}.${minor}`,
+    // Warpgroup products and tensor maps.
+    hopper: version >= 12,
     flags: [
       ...real.map((arch) => `-gencode=arch=compute_${arch},code=sm_${arch}`),
       `-gencode=arch=compute_${newest},code=compute_${newest}`,
@@ -179,6 +185,30 @@ function run(command, args) {
   });
 }
 
+/** The images that the addon loads: what nvcc makes each of. */
+function imagesOf(kernels, targets) {
+  const image = (name, text, flags) => ({
+    source: join(target, `${name}.cu`),
+    output: join(target, `${name}.fatbin`),
+    text,
+    flags,
+  });
+  const all = [
+    image("kernels-float", combined(kernels, {}), targets.flags),
+    image("kernels-double", combined(kernels, { precision: "double" }), [
+      ...targets.flags,
+      "-DCRYOTILE_DOUBLE",
+    ]),
+  ];
+  if (targets.hopper)
+    all.push(
+      image("kernels-hopper", combined(kernels, { hardware: true }), [
+        "-gencode=arch=compute_90a,code=sm_90a",
+      ]),
+    );
+  return all;
+}
+
 async function buildKernels(kernels) {
   const compiler = findCompiler();
   if (compiler === undefined) {
@@ -187,17 +217,16 @@ async function buildKernels(kernels) {
     );
     return;
   }
-  const { version, flags } = targetsOf(compiler);
-  const precisions = ["float", "double"];
-  const outputs = precisions.map((precision) => join(target, `kernels-${precision}.fatbin`));
+  const targets = targetsOf(compiler);
+  const images = imagesOf(kernels, targets);
   await whenChanged(
     "kernels",
-    fingerprint([join(source, "kernels")], [flags, version]),
-    outputs,
+    fingerprint([join(source, "kernels")], [targets, images.map(({ flags }) => flags)]),
+    images.map(({ output }) => output),
     async () => {
-      update(join(target, "kernels.cu"), combined(kernels, undefined));
+      for (const { source, text } of images) update(source, text);
       await Promise.all(
-        precisions.map((precision, at) =>
+        images.map(({ source, output, flags }) =>
           run(compiler, [
             ...[
               "-fatbin",
@@ -212,8 +241,7 @@ async function buildKernels(kernels) {
               "-lineinfo",
             ],
             ...flags,
-            ...(precision === "double" ? ["-DCRYOTILE_DOUBLE"] : []),
-            ...["-I", join(source, "kernels"), "-o", outputs[at], "kernels.cu"],
+            ...["-I", join(root, "native", "cuda", "kernels"), "-o", output, source],
           ]),
         ),
       );
@@ -232,7 +260,7 @@ async function buildTarget(kernels, name, file, place, inputs) {
   await whenChanged(name, print, [output], async () => {
     const emulated = ["float", "double"].map((precision) => {
       const path = join(target, `emulated-${precision}.cc`);
-      update(path, combined(kernels, precision));
+      update(path, combined(kernels, { precision, emulated: true }));
       return path;
     });
     const cmakeJs = join(require.resolve("cmake-js/package.json"), "..", "bin", "cmake-js");
@@ -262,7 +290,7 @@ mkdirSync(target, { recursive: true });
 const kernels = readKernels();
 update(
   join(target, "kernels.json"),
-  `${JSON.stringify(Object.fromEntries(Object.entries(kernels).map(([name, { cooperative, file, ...rest }]) => [name, rest])), null, 1)}\n`,
+  `${JSON.stringify(Object.fromEntries(Object.entries(kernels).map(([name, { cooperative, single, file, ...rest }]) => [name, rest])), null, 1)}\n`,
 );
 if (!options.has("--no-kernels")) await buildKernels(kernels);
 await buildTarget(kernels, "cryotile_cuda", "cryotile_cuda.node", "", [join(source, "addon")]);

@@ -49,7 +49,13 @@ for (const part of [
   cpSync(join(root, part), join(folder, part), { recursive: true });
 
 // The CUDA runtime, where it was built.
-for (const part of ["cryotile_cuda.node", "kernels.json", "kernels-float.fatbin", "kernels-double.fatbin"]) {
+for (const part of [
+  "cryotile_cuda.node",
+  "kernels.json",
+  "kernels-float.fatbin",
+  "kernels-double.fatbin",
+  "kernels-hopper.fatbin",
+]) {
   const built = join(root, "build", "cuda", part);
   if (existsSync(built)) cpSync(built, join(folder, "build", "cuda", part));
   else console.log(`bundle: without build/cuda/${part}`);

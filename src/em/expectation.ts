@@ -5,16 +5,17 @@ import type {
   ChildSlices,
   CoarseStrategy,
   CompressedSamples,
-  DenseSamples,
   DeviceBuffer,
-  ListedSamples,
   LogPriors,
   ParticleBatch,
   Phases,
   Runs,
   Runtime,
+  Selection,
 } from "../runtime/contract.js";
-import { coarseScratch, compactScratch, fineScratch, sumsScratch } from "../runtime/tables.js";
+import { readScreenReport, type ScreenReport, screenReport } from "../runtime/screen-tables.js";
+import { selectCoarse, selectScored } from "../runtime/select-coarse.js";
+import { fineScratch, sumsScratch } from "../runtime/tables.js";
 import type { PhaseClock } from "./phase-clock.js";
 import { inRows, listViews, type ViewBlock, viewBlock } from "./views.js";
 
@@ -118,6 +119,8 @@ export interface ExpectationResult {
   readonly runStart: Uint32Array;
   readonly runOrientation: Uint32Array;
   readonly runWeight: Float64Array;
+  /** How the coarse pass went where it was screened. */
+  readonly screen?: ScreenReport;
   /** Bytes of the fine weights: compressed, and what all samples would take. */
   readonly weightBytes: { readonly compressed: number; readonly dense: number };
 }
@@ -182,6 +185,18 @@ export async function expectBatch(
     runStart_i: runtime.alloc("index", "run starts", particles + 1),
     runGroup_r: runtime.alloc("index", "run groups", capacity.runs + 1),
   };
+  const report = runtime.alloc("index", "screen report", screenReport.length);
+  const selection: Selection = {
+    ...statistics,
+    scale,
+    priors: batch.priors,
+    fraction: options.fraction,
+    cap: options.correlation ? 1 : options.maxSignificant,
+    threshold_i,
+    count_i,
+    compressed: { ...compressed, groups: 0 },
+    runs,
+  };
   if (batch.listed === undefined) await selectSamples();
   else await selectListed(batch.listed);
   const start = await runtime.download(compressed.start_i);
@@ -193,6 +208,10 @@ export async function expectBatch(
       `the batch keeps ${groups} samples in ${runCount} orientations and has room for ${capacity.groups} in ${capacity.runs}; use a smaller batch, or --maxsig`,
     );
   const significant = (await runtime.download(count_i)) as Uint32Array;
+  const screen =
+    batch.listed === undefined && !options.correlation
+      ? readScreenReport((await runtime.download(report)) as Uint32Array)
+      : undefined;
   const samples: CompressedSamples = { ...compressed, groups };
   const coarseSums = options.singlePass ? await runtime.download(statistics.sum_i) : undefined;
   clock?.lap("coarse");
@@ -245,6 +264,7 @@ export async function expectBatch(
     runStart,
     runOrientation,
     runWeight,
+    ...(screen === undefined ? {} : { screen }),
     weightBytes: {
       compressed: values * runtime.layout.elementBytes.real + 4 * groups,
       dense: particles * orientations * translations * children * runtime.layout.elementBytes.real,
@@ -253,43 +273,18 @@ export async function expectBatch(
 
   /** The coarse pass up to the list of kept samples. Its buffers go before the fine pass begins. */
   async function selectSamples(): Promise<void> {
-    const { coarse } = batch;
     const { slices_ok } = model;
     if (slices_ok === undefined) throw new Error("no slices of the coarse orientations");
-    const shape = { particles, pixels: coarse.pixels.count };
-    const diff2_iot = runtime.alloc("real", "diff2", particles * orientations * translations);
-    const scratch = runtime.alloc("real", "coarse scratch", coarseScratch(shape, orientations, translations));
-    const pass = { batch: coarse, slices_ok, orientations, phases: coarsePhases, scratch };
-    if (options.correlation) await runtime.crossCorrelation({ ...pass, score_iot: diff2_iot });
-    else await runtime.diff2Coarse({ ...pass, strategy: options.strategy, diff2_iot });
-    runtime.free(scratch);
-    await compress(
-      { layout: "dense", particles, orientations, translations, values: diff2_iot },
-      particles * orientations,
-    );
-    runtime.free(diff2_iot);
-  }
-
-  /** Scores to the list of the samples that hold the fraction; `rows` is room for their orientations. */
-  async function compress(scores: DenseSamples | ListedSamples, rows: number): Promise<void> {
-    await runtime.weightsFromDiff2({ samples: scores, priors: batch.priors, scale, ...statistics });
-    await runtime.selectSignificant({
-      samples: scores,
-      sum_i: statistics.sum_i,
-      fraction: options.fraction,
-      cap: options.correlation ? 1 : options.maxSignificant,
-      threshold_i,
-      count_i,
+    await selectCoarse(runtime, {
+      ...selection,
+      batch: batch.coarse,
+      slices_ok,
+      orientations,
+      phases: coarsePhases,
+      strategy: options.strategy,
+      correlation: options.correlation,
+      report,
     });
-    const scratch = runtime.alloc("index", "compact scratch", compactScratch(rows));
-    await runtime.compactWeights({
-      samples: scores,
-      threshold_i,
-      compressed: { ...compressed, groups: 0 },
-      runs,
-      scratch,
-    });
-    runtime.free(scratch);
   }
 
   /** The coarse pass over the particles' own candidates. */
@@ -339,7 +334,8 @@ export async function expectBatch(
       correlation: options.correlation,
     });
     runtime.free(scratch);
-    await compress(
+    await selectScored(
+      runtime,
       {
         layout: "listed",
         particles,
@@ -351,6 +347,7 @@ export async function expectBatch(
         values,
       },
       room,
+      selection,
     );
     for (const buffer of [values, firstSample_g, rowStart_i]) runtime.free(buffer);
   }

@@ -94,6 +94,12 @@ export interface Runtime {
    * orientation: `runStart_i`, `runGroup_r` (first group). Where totals exceed the capacities, only what fits is written.
    */
   compactWeights(a: args.CompactWeights): Promise<void>;
+  /**
+   * What `diff2Coarse` (or `crossCorrelation`), `weightsFromDiff2`, `selectSignificant` and `compactWeights` leave, without the scores, and the
+   * same set of samples (docs/screen.md); where `layout.screens`. More samples than there is room for: their number, or a larger one, stands at
+   * the end of `start_i`. `report` tells how it went.
+   */
+  screenCoarse?(a: args.ScreenCoarse): Promise<void>;
   /** Weights below the threshold to 0, the others divided by the sum, in place. */
   normaliseWeights(a: args.NormaliseWeights): Promise<void>;
   /** moments_i4 = sums of w, w x, w y, w (x^2 + y^2) over normalised samples; (x, y) the child translations, pairs, parent-major. */

@@ -8,6 +8,8 @@ export interface RuntimeLayout {
   readonly elementBytes: Readonly<Record<BufferKind, number>>;
   /** Every buffer starts at a multiple of this. */
   readonly alignment: number;
+  /** Whether the runtime has `screenCoarse`. */
+  readonly screens: boolean;
   /** What `makeFft` allocates, in order. */
   fftBuffers(shape: readonly number[], batch: number): readonly BufferDeclaration[];
 }
@@ -85,8 +87,11 @@ export interface ParticleBatch {
 }
 
 /** `direct`: one particle at a time; `tiled`: Zhang et al. 2018, formula 5.2; `gemm`: two matrix products. */
-export type CoarseStrategy = "direct" | "tiled" | "gemm";
-export const coarseStrategies: readonly CoarseStrategy[] = ["direct", "tiled", "gemm"];
+export type ScoreStrategy = "direct" | "tiled" | "gemm";
+export const scoreStrategies: readonly ScoreStrategy[] = ["direct", "tiled", "gemm"];
+/** `screen`: scores in 16 bits within certified bounds, then in float32 where those leave a choice (docs/screen.md); elsewhere `gemm`. */
+export type CoarseStrategy = ScoreStrategy | "screen";
+export const coarseStrategies: readonly CoarseStrategy[] = [...scoreStrategies, "screen"];
 
 export interface CoarsePass {
   readonly batch: ParticleBatch;
@@ -348,7 +353,7 @@ export interface ImageConstants {
 }
 
 export interface Diff2Coarse extends CoarsePass {
-  readonly strategy: CoarseStrategy;
+  readonly strategy: ScoreStrategy;
   readonly diff2_iot: DeviceBuffer;
 }
 
@@ -389,6 +394,34 @@ export interface CompactWeights {
   readonly compressed: CompressedSamples;
   readonly runs: Runs;
   readonly scratch: DeviceBuffer;
+}
+
+/** From scores to the list of kept samples: what `weightsFromDiff2`, `selectSignificant` and `compactWeights` take and leave. */
+export interface Selection {
+  readonly scale: number;
+  readonly priors: LogPriors;
+  readonly logMax_i: DeviceBuffer;
+  readonly sum_i: DeviceBuffer;
+  readonly best_i: DeviceBuffer;
+  readonly fraction: number;
+  readonly cap: number;
+  readonly threshold_i: DeviceBuffer;
+  readonly count_i: DeviceBuffer;
+  readonly compressed: CompressedSamples;
+  readonly runs: Runs;
+}
+
+/** From the images of a batch to the list of its kept samples. */
+export interface CoarseSelection extends Omit<CoarsePass, "scratch">, Selection {
+  /** Normalised cross-correlations, of which the best counts. */
+  readonly correlation: boolean;
+}
+
+export interface ScreenCoarse extends CoarseSelection {
+  /** `screenScratch` numbers. */
+  readonly scratch: DeviceBuffer;
+  /** `screenReport.length` words. */
+  readonly report: DeviceBuffer;
 }
 
 export interface NormaliseWeights {

@@ -17,8 +17,10 @@ type MemoryMember =
   | "close"
   | "makeFft";
 
-/** The members of a runtime that compute. */
-export type OperationName = Exclude<keyof Runtime, MemoryMember>;
+/** The members that every runtime has and that compute. */
+export type OperationName = Exclude<keyof Runtime, MemoryMember | "screenCoarse">;
+/** What the contract suite compares: these, and the whole coarse pass. */
+export type ComparedName = OperationName | "selectCoarse";
 
 // Which file of a runtime an operation is in.
 export type ImageOperation =

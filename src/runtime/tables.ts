@@ -118,7 +118,7 @@ export const sphereLimit = ({ padding, maxShell }: CentredGeometry): number => r
 
 /** Parts of a scratch buffer start at multiples of this many numbers (256 bytes of float32). */
 const scratchAlignment = 64;
-const aligned = (length: number) => Math.ceil(length / scratchAlignment) * scratchAlignment;
+export const aligned = (length: number): number => Math.ceil(length / scratchAlignment) * scratchAlignment;
 
 /** Counts that the sizes of an expectation step depend on. */
 export interface PassShape {

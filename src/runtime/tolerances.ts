@@ -1,5 +1,5 @@
 import type { Runtime } from "./contract.js";
-import type { OperationName } from "./operations.js";
+import type { ComparedName } from "./operations.js";
 
 /** How far a runtime may be from `reference`: the relative L2 error of an output, and why that much. 0 means equal. */
 export interface Tolerance {
@@ -31,7 +31,7 @@ const sums: Tolerance = {
 };
 
 /** One row an operation: float32 on WebGPU against float64. */
-export const webGpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
+export const webGpuTolerances: Readonly<Record<ComparedName, Tolerance>> = {
   forwardFft: transform,
   inverseFft: transform,
   shiftImages: rounding,
@@ -66,6 +66,11 @@ export const webGpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
   },
   selectSignificant: exact("weights are compared as they are; masses are summed as integers"),
   compactWeights: exact("indices"),
+  selectCoarse: {
+    bound: 1e-3,
+    reason:
+      "sums and thresholds: what a screen leaves out (under 1 % of the sum) has errors of its 16 bits; indices are equal",
+  },
   normaliseWeights: rounding,
   translationMoments: sums,
   viewTotals: { bound: 1e-6, reason: "sums of a few weights" },
@@ -95,7 +100,7 @@ const float64: Tolerance = {
 };
 
 /** The same on the cpu runtime, which computes in float64 where that costs nothing. */
-export const cpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
+export const cpuTolerances: Readonly<Record<ComparedName, Tolerance>> = {
   ...webGpuTolerances,
   softMask: float64,
   shellPower: float64,
@@ -117,7 +122,7 @@ export const cpuTolerances: Readonly<Record<OperationName, Tolerance>> = {
 };
 
 /** The same on CUDA in single precision. Its mathematical functions are accurate to a few units in the last place. */
-export const cudaTolerances: Readonly<Record<OperationName, Tolerance>> = webGpuTolerances;
+export const cudaTolerances: Readonly<Record<ComparedName, Tolerance>> = webGpuTolerances;
 
 const rounding64: Tolerance = {
   bound: 1e-14,
@@ -133,7 +138,7 @@ const interpolation64: Tolerance = {
 };
 
 /** The same on CUDA in double precision. */
-export const cudaDoubleTolerances: Readonly<Record<OperationName, Tolerance>> = {
+export const cudaDoubleTolerances: Readonly<Record<ComparedName, Tolerance>> = {
   forwardFft: { bound: 1e-14, reason: "float64 butterflies: error grows with log2 n, about 2^-53 each pass" },
   inverseFft: { bound: 1e-14, reason: "float64 butterflies: error grows with log2 n, about 2^-53 each pass" },
   shiftImages: rounding64,
@@ -164,6 +169,7 @@ export const cudaDoubleTolerances: Readonly<Record<OperationName, Tolerance>> = 
   },
   selectSignificant: exact("weights are compared as they are; masses are summed as integers"),
   compactWeights: exact("indices"),
+  selectCoarse: sums64,
   normaliseWeights: rounding64,
   translationMoments: sums64,
   viewTotals: sums64,
@@ -200,7 +206,7 @@ const tolerances = {
 /** What holds for a runtime as it was opened. */
 export const tolerancesOf = (
   runtime: Pick<Runtime, "name" | "layout">,
-): Readonly<Record<OperationName, Tolerance>> =>
+): Readonly<Record<ComparedName, Tolerance>> =>
   runtime.name === "cuda" && isDouble(runtime) ? cudaDoubleTolerances : tolerances[runtime.name];
 
 /** Whether the numbers of a runtime are float64. */

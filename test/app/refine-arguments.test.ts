@@ -141,7 +141,7 @@ describe("a new run", () => {
       options: { gsd: "tiled", relionQuirks: true },
     });
     expect(refined("")).toMatchObject({
-      options: { gsd: "gemm", relionQuirks: false },
+      options: { gsd: "screen", relionQuirks: false },
       checkNorm: true,
     });
     expect(refined("--dont_check_norm").checkNorm).toBe(false);
@@ -233,7 +233,7 @@ describe("errors", () => {
     ["--sym C0", /^symmetry C0 is not known/],
     ["--memory lots", /^--memory lots: is not an amount of memory/],
     ["--runtime opencl", "--runtime opencl: must be one of auto, cuda, webgpu, cpu, reference"],
-    ["--gsd tile", "--gsd tile: must be one of direct, tiled, gemm"],
+    ["--gsd tile", "--gsd tile: must be one of direct, tiled, gemm, screen"],
     ["--precision double --runtime webgpu", /WGSL has no float64; --runtime cuda or reference/],
     ["--precision double --runtime cpu", /single precision; --runtime cuda or reference/],
     ["--precision single --runtime reference", /double precision alone/],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { coarseStrategies } from "../../src/runtime/contract.js";
+import { scoreStrategies } from "../../src/runtime/contract.js";
 import { tileSides } from "../../src/runtime/gpu/expectation.js";
 import { openReference } from "../../src/runtime/reference/index.js";
 import { coarseScratch, makePhases, makePixels } from "../../src/runtime/tables.js";
@@ -36,7 +36,7 @@ describe(`production kernels run lane by lane, seed ${seed}`, () => {
 });
 
 /** Run a coarse pass of a size and return the reads that were counted, by kernel and buffer. */
-async function counted(strategy: (typeof coarseStrategies)[number], shape: Parameters<typeof countReads>[1]) {
+async function counted(strategy: (typeof scoreStrategies)[number], shape: Parameters<typeof countReads>[1]) {
   const { particles, orientations, translations } = shape;
   const random = new Random(seed);
   const runtime = openCounting({ loadShader: loadShaderFile });
@@ -87,7 +87,7 @@ describe(`reads, seed ${seed}`, () => {
     },
     { particles: random.integer(65, 70), orientations: random.integer(1, 3), translations: 1, pixels: 33 },
   ];
-  test.each(coarseStrategies.flatMap((strategy) => shapes.map((shape) => [strategy, shape] as const)))(
+  test.each(scoreStrategies.flatMap((strategy) => shapes.map((shape) => [strategy, shape] as const)))(
     "%s: the closed form is what was counted, %o",
     async (strategy, shape) => {
       const tiles = await readTiles(loadShaderFile);

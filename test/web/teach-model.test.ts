@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { scopes } from "../../src/runtime/arena.js";
-import { coarseStrategies } from "../../src/runtime/contract.js";
+import { scoreStrategies } from "../../src/runtime/contract.js";
 import { openReference } from "../../src/runtime/reference/index.js";
 import { replayFirstFit, replayStack } from "../../src/runtime/replay.js";
 import { parseTrace } from "../../src/runtime/trace.js";
@@ -104,7 +104,7 @@ describe("squared differences", () => {
     }
   });
 
-  test.each(coarseStrategies)("%s kernels give these scores, and reads are as told", async (strategy) => {
+  test.each(scoreStrategies)("%s kernels give these scores, and reads are as told", async (strategy) => {
     const run = await countedRun(loadShaderFile, data, strategy, { log: true });
     expect(relativeError(run.diff2_iot, shown.diff2_iot)).toBeLessThan(1e-13);
     const slices = readsOf(run, "slices", orientations * pixels);

@@ -1,5 +1,7 @@
 #include "device.h"
 
+#include <cstring>
+
 #include "errors.h"
 #include "waiting.h"
 
@@ -14,6 +16,7 @@ Napi::Function Device::define(Napi::Env env) {
   return DefineClass(env, "Device",
                      {
                          InstanceMethod<&Device::load>("load"),
+                         InstanceMethod<&Device::tensor_map>("tensorMap"),
                          InstanceMethod<&Device::kernel>("kernel"),
                          InstanceMethod<&Device::launch>("launch"),
                          InstanceMethod<&Device::upload>("upload"),
@@ -42,6 +45,7 @@ Device::Device(const Napi::CallbackInfo& info)
   const Napi::Object self = info.This().As<Napi::Object>();
   self.Set("staging", buffer);
   self.Set("params", own);
+  self.Set("tensorMaps", Napi::Boolean::New(env, context->driver->cuTensorMapEncodeTiled != nullptr));
   self.Set("address", Napi::Number::New(env, static_cast<double>(context->arena)));
 }
 
@@ -66,14 +70,31 @@ Napi::Value Device::load(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value Device::tensor_map(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Context& own = open();
+    constexpr size_t half_bytes = 2;
+    const unsigned long long rows = size_of(info[1]), width = size_of(info[2]);
+    const CUdeviceptr address = place(info[0], rows * width * half_bytes);
+    const unsigned long long sizes[] = {width, rows}, strides[] = {width * half_bytes};
+    const unsigned box[] = {64, number_of(info[3])}, steps[] = {1, 1};
+    CUtensorMap map{};
+    CHECKED(*own.driver, cuTensorMapEncodeTiled, &map, cu_tensor_float16, 2, reinterpret_cast<void*>(address), sizes, strides, box, steps,
+            cu_tensor_interleave_none, cu_tensor_swizzle_128, cu_tensor_promotion_256, cu_tensor_zeros);
+    auto result = Napi::ArrayBuffer::New(info.Env(), sizeof map);
+    memcpy(result.Data(), &map, sizeof map);
+    return result;
+  });
+}
+
 Napi::Value Device::kernel(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     Context& own = open();
     const std::string symbol = info[1].As<Napi::String>();
     Kernel kernel{nullptr, number_of(info[2]), number_of(info[3])};
     CHECKED(*own.driver, cuModuleGetFunction, &kernel.function, modules.at(number_of(info[0])), symbol.c_str());
-    // More than 48 KiB has to be asked for.
-    if (kernel.shared_bytes > 48 * 1024)
+    // More than 48 KiB, with what a kernel has of itself, has to be asked for.
+    if (kernel.shared_bytes > 0)
       CHECKED(*own.driver, cuFuncSetAttribute, kernel.function, cu_function_max_dynamic_shared, static_cast<int>(kernel.shared_bytes));
     kernels.push_back(kernel);
     return Napi::Number::New(info.Env(), static_cast<double>(kernels.size() - 1));

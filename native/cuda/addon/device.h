@@ -21,6 +21,8 @@ class Device : public Napi::ObjectWrap<Device> {
 
   // (image) -> number of the module
   Napi::Value load(const Napi::CallbackInfo& info);
+  // (place, rows, width, rows of a tile) -> ArrayBuffer: the tensor map of a matrix of halfs, tiles 64 wide
+  Napi::Value tensor_map(const Napi::CallbackInfo& info);
   // (module, symbol, threads, dynamic shared bytes) -> number of the kernel
   Napi::Value kernel(const Napi::CallbackInfo& info);
   // (kernel, groups, bytes of `params` in use)

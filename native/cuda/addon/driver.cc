@@ -17,6 +17,9 @@ std::shared_ptr<Driver> Driver::load(const std::string& path) {
   if (driver->name == nullptr) missing = #name;
   CUDA_DRIVER_FUNCTIONS(CUDA_FIND)
 #undef CUDA_FIND
+#define CUDA_FIND_NEWER(name, parameters) driver->name = reinterpret_cast<decltype(driver->name)>(dlsym(library, #name));
+  CUDA_NEWER_FUNCTIONS(CUDA_FIND_NEWER)
+#undef CUDA_FIND_NEWER
   // The library stays loaded: a driver does not bear to be taken out of a process.
   if (missing != nullptr) throw NoDriver(path + " has no " + missing + ": the driver is too old");
   CHECKED(*driver, cuInit, 0);

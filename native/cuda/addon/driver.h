@@ -40,6 +40,8 @@ class Driver {
 
 #define CUDA_MEMBER(name, parameters) CUresult(*name) parameters = nullptr;
   CUDA_DRIVER_FUNCTIONS(CUDA_MEMBER)
+  // Null where the driver is older.
+  CUDA_NEWER_FUNCTIONS(CUDA_MEMBER)
 #undef CUDA_MEMBER
 
   void check(CUresult result, const char* call) const;

@@ -28,6 +28,22 @@ constexpr int cu_function_max_dynamic_shared = 8;
 constexpr unsigned cu_stream_non_blocking = 1;
 constexpr unsigned cu_event_default = 0;
 
+// Of tensor maps: halfs, tiles permuted over 128 bytes, 256 bytes at a time into the second cache, zeros outside.
+constexpr int cu_tensor_float16 = 6;
+constexpr int cu_tensor_interleave_none = 0;
+constexpr int cu_tensor_swizzle_128 = 3;
+constexpr int cu_tensor_promotion_256 = 3;
+constexpr int cu_tensor_zeros = 0;
+struct alignas(64) CUtensorMap {
+  unsigned long long words[16];
+};
+
+// name, parameters: what drivers from CUDA 12.0 on have.
+#define CUDA_NEWER_FUNCTIONS(FUNCTION)                                                                                    \
+  FUNCTION(cuTensorMapEncodeTiled, (CUtensorMap * map, int type, unsigned rank, void* address, const unsigned long long* sizes, \
+                                    const unsigned long long* strides, const unsigned* box, const unsigned* steps, int interleave, \
+                                    int swizzle, int promotion, int fill))
+
 // name, parameters
 #define CUDA_DRIVER_FUNCTIONS(FUNCTION)                                                                                  \
   FUNCTION(cuInit, (unsigned flags))                                                                                     \

@@ -11,6 +11,9 @@
 Index threadIdx, blockIdx, blockDim, gridDim;
 
 namespace emulated {
+
+alignas(1024) char dynamic_shared[232448];
+
 namespace {
 
 constexpr size_t stack_bytes = 128 * 1024;
@@ -114,7 +117,7 @@ void block_barrier() {
   pause(Wait::block);
 }
 
-unsigned long long exchange(unsigned long long bits, unsigned source) {
+const unsigned long long* gather(unsigned long long bits) {
   const unsigned warp = current / lanes;
   Fiber& own = *fibers[current];
   // Slots alternate, so that a thread that is ahead does not overwrite what another one has yet to take.
@@ -124,7 +127,7 @@ unsigned long long exchange(unsigned long long bits, unsigned source) {
   own.wait = Wait::warp;
   release_warp(warp);
   if (own.wait == Wait::warp) pause(Wait::warp);
-  return slots[source];
+  return slots;
 }
 
 bool run_grid(unsigned groups, unsigned threads, bool cooperative, const std::function<void()>& kernel) {

@@ -678,11 +678,11 @@ export const optionGroups = [
       {
         name: "gsd",
         kind: "choice",
-        default: "gemm",
+        default: "screen",
         choices: coarseStrategies,
         field: "gsd",
         continued: true,
-        help: "how the coarse pass computes squared differences",
+        help: "how the coarse pass computes squared differences; screen: on the matrix units of --runtime cuda in 16 bits, certified and then in float32, as gemm elsewhere",
       },
       {
         name: "memory",

@@ -24,7 +24,12 @@ export interface CpuOptions {
 }
 
 /** Sizes on the cpu runtime: float32, transforms that keep nothing but tables. */
-export const cpuLayout: RuntimeLayout = { elementBytes: cpuBytes, alignment: cpuAlignment, fftBuffers };
+export const cpuLayout: RuntimeLayout = {
+  elementBytes: cpuBytes,
+  alignment: cpuAlignment,
+  screens: false,
+  fftBuffers,
+};
 
 const operations = {
   ...imageOperations,

@@ -41,6 +41,10 @@ export interface NativeDevice {
   /** Device address of the arena. */
   readonly address: number;
   load(image: Uint8Array): number;
+  /** Whether the driver makes tensor maps. */
+  readonly tensorMaps: boolean;
+  /** 128 bytes that tell the copy engine of a matrix of halfs at a place, read in tiles of `box` rows by 64, zeros beyond its end. */
+  tensorMap(at: number, rows: number, width: number, box: number): ArrayBuffer;
   kernel(module: number, symbol: string, threads: number, sharedBytes: number): number;
   launch(kernel: number, groups: number, paramBytes: number): void;
   upload(to: number, stagingAt: number, bytes: number): void;

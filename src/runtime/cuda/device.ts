@@ -1,7 +1,8 @@
 import { Arena, type TraceEvent } from "../arena.js";
 import type { BufferKind, Capabilities, DeviceBuffer } from "../contract.js";
 import { UnsupportedError } from "../errors.js";
-import type { KernelDevice, Launch } from "../gpu/device.js";
+import type { Launch } from "../gpu/device.js";
+import type { MatrixDevice } from "../gpu/screen.js";
 import type { CudaDeviceInfo, NativeDevice, NativeDriver } from "./addon.js";
 import { asRuntimeError } from "./errors.js";
 import { type KernelImage, Kernels, type Precision, packParameters } from "./kernels.js";
@@ -23,9 +24,13 @@ export interface DeviceOptions {
 }
 
 /** One card with its arena, kernels and queue. */
-export class CudaDevice implements KernelDevice {
+export class CudaDevice implements MatrixDevice {
   readonly arena: Arena;
   readonly elementBytes: Readonly<Record<BufferKind, number>>;
+  readonly multiprocessors: number;
+  /** Whether it has matrix units for the screen. */
+  readonly screens: boolean;
+  readonly tensorMap: MatrixDevice["tensorMap"];
   private readonly staging: Staging;
   private readonly view: DataView;
   private readonly precision: Precision;
@@ -38,8 +43,14 @@ export class CudaDevice implements KernelDevice {
     private readonly native: NativeDevice,
     readonly capabilities: Capabilities,
     private readonly kernels: Kernels,
+    { capability, multiprocessors }: CudaDeviceInfo,
     { precision, onEvent, onProfile }: DeviceOptions,
   ) {
+    this.multiprocessors = multiprocessors;
+    this.screens = screens(capability, precision);
+    if (kernels.hasHopper)
+      this.tensorMap = ({ block }, rows, width, box) =>
+        new Uint32Array(native.tensorMap(block.offset, rows, width, box));
     this.precision = precision;
     this.onProfile = onProfile;
     if (onProfile !== undefined) this.profiler = new Profiler(native);
@@ -64,8 +75,10 @@ export class CudaDevice implements KernelDevice {
     let native: NativeDevice | undefined;
     try {
       native = driver.open(info.ordinal, bytes, stagingBytes);
-      const kernels = new Kernels(native, image, options.precision);
-      return new CudaDevice(native, capabilitiesOf(info, bytes), kernels, options);
+      const { precision } = options;
+      const hopper = info.capability === 90 && precision === "single" && native.tensorMaps;
+      const kernels = new Kernels(native, image, precision, hopper);
+      return new CudaDevice(native, capabilitiesOf(info, bytes), kernels, info, options);
     } catch (error) {
       await native?.close();
       throw asRuntimeError(error, info.name, bytes);
@@ -200,6 +213,10 @@ function capabilitiesOf({ name, sharedBytes }: CudaDeviceInfo, bytes: number): C
     subgroups: true,
   };
 }
+
+/** Whether the coarse pass is screened: in single precision, on matrix units of compute capability 8.0 and up. */
+const screens = (capability: number, precision: Precision): boolean =>
+  precision === "single" && capability >= 80;
 
 /** Whether a device is the processor (native/cuda/emulator). */
 export const isEmulated = (name: string): boolean => /^emulated/i.test(name);

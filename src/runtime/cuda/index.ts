@@ -2,6 +2,7 @@ import type { TraceEvent } from "../arena.js";
 import type { Runtime, RuntimeLayout } from "../contract.js";
 import { UnsupportedError } from "../errors.js";
 import { fftBuffers, kernelOperations, makeFft } from "../gpu/index.js";
+import { screenCoarse } from "../gpu/screen.js";
 import { bindOperations } from "../operations.js";
 import type { CudaDeviceInfo, NativeDriver } from "./addon.js";
 import { CudaDevice, cudaAlignment, cudaBytes, type DeviceOptions } from "./device.js";
@@ -24,9 +25,10 @@ export interface CudaOptions {
 }
 
 /** Sizes on CUDA. */
-export const cudaLayout = (precision: Precision): RuntimeLayout => ({
+export const cudaLayout = (precision: Precision, screens: boolean): RuntimeLayout => ({
   elementBytes: cudaBytes[precision],
   alignment: cudaAlignment,
+  screens,
   fftBuffers,
 });
 
@@ -41,9 +43,14 @@ export async function openCuda(options: CudaOptions): Promise<Runtime> {
   const cuda = await CudaDevice.open(driver, device, bytes, kernels, { precision, onEvent, onProfile });
   return {
     ...bindOperations(cuda, kernelOperations, () => cuda.check()),
+    async screenCoarse(pass) {
+      cuda.check();
+      if (!cuda.screens) throw new UnsupportedError(`${device.name}: no matrix units for the screen`);
+      await screenCoarse(cuda, pass);
+    },
     name: "cuda",
     capabilities: cuda.capabilities,
-    layout: cudaLayout(precision),
+    layout: cudaLayout(precision, cuda.screens),
     memory: cuda.arena,
     push: (scope) => cuda.arena.push(scope),
     pop: (scope) => cuda.arena.pop(scope),

@@ -8,14 +8,17 @@ export interface KernelSignature {
   /** Threads of a block. */
   readonly threads: number;
   readonly sharedBytes?: number;
+  /** In the image for compute capability 9.0. */
+  readonly hardware?: boolean;
   readonly parameters: readonly { readonly name: string; readonly type: ParameterType }[];
 }
 type ParameterType = "buffer" | "u32" | "i32" | "u64" | "float" | "double" | "real";
 
-/** Compiled kernels: their declarations, and machine code for a precision. */
+/** Compiled kernels: their declarations, machine code for a precision, and that for compute capability 9.0 alone where it was built. */
 export interface KernelImage {
   readonly signatures: Readonly<Record<string, KernelSignature>>;
   readonly code: Uint8Array;
+  readonly hopper?: Uint8Array;
 }
 
 const bytesOf = { buffer: 8, u32: 4, i32: 4, u64: 8, float: 4, double: 8 } as const;
@@ -52,13 +55,22 @@ function layOut(parameters: KernelSignature["parameters"], precision: Precision)
 export class Kernels {
   private readonly ready = new Map<string, ReadyKernel>();
   private readonly module: number;
+  private readonly hopper: number | undefined;
 
+  /** `hopper`: load the image for compute capability 9.0 too. */
   constructor(
     private readonly native: NativeDevice,
     private readonly image: KernelImage,
     private readonly precision: Precision,
+    hopper: boolean,
   ) {
     this.module = native.load(image.code);
+    if (hopper && image.hopper !== undefined) this.hopper = native.load(image.hopper);
+  }
+
+  /** Whether kernels for compute capability 9.0 are loaded. */
+  get hasHopper(): boolean {
+    return this.hopper !== undefined;
   }
 
   find(name: string): ReadyKernel {
@@ -67,9 +79,11 @@ export class Kernels {
       const signature = this.image.signatures[name];
       if (signature === undefined)
         throw new Error(`no kernel ${name}: build/cuda is older than the program; npm run build:cuda`);
-      const { threads, sharedBytes = 0, parameters } = signature;
+      const { threads, sharedBytes = 0, hardware = false, parameters } = signature;
       const symbol = this.precision === "double" ? `${name}_double` : name;
-      const number = this.native.kernel(this.module, symbol, threads, sharedBytes);
+      const module = hardware ? this.hopper : this.module;
+      if (module === undefined) throw new Error(`kernel ${name} is for compute capability 9.0`);
+      const number = this.native.kernel(module, symbol, threads, sharedBytes);
       kernel = { name, number, threads, ...layOut(parameters, this.precision) };
       this.ready.set(name, kernel);
     }

@@ -246,5 +246,10 @@ async function readKernels(folder: string, precision: Precision, emulated: boole
     throw new UnsupportedError(
       "the kernels of the CUDA runtime are not built: nvcc was missing; install the CUDA toolkit and run npm run build:cuda",
     );
-  return { signatures, code: await readFile(file) };
+  const hopper = join(folder, "kernels-hopper.fatbin");
+  return {
+    signatures,
+    code: await readFile(file),
+    ...(existsSync(hopper) ? { hopper: await readFile(hopper) } : {}),
+  };
 }

@@ -18,20 +18,15 @@ interface CoarseOperands {
   readonly constants: DeviceBuffer;
 }
 
-async function coarseOperands(
+/** Operands of the coarse pass in float32. */
+export function coarseOperands(
   gpu: Launcher,
-  { batch, phases, orientations, scratch }: CoarsePass,
+  { batch, phases }: Pick<CoarsePass, "batch" | "phases">,
   mode: keyof typeof operandModes,
-): Promise<CoarseOperands> {
+  { shifted, energy }: Pick<CoarseOperands, "shifted" | "energy">,
+): Promise<void> {
   const { pixels } = batch;
-  const lengths = coarseParts({ particles: batch.count, pixels: pixels.count }, orientations, phases.count);
-  const [shifted, energy, energies, constants] = split(gpu, scratch, [
-    { kind: "complex", length: lengths[0] },
-    { kind: "real", length: lengths[1] },
-    { kind: "real", length: lengths[2] },
-    { kind: "real", length: lengths[3] },
-  ]);
-  await threads(
+  return threads(
     gpu,
     "coarse_operands",
     batch.count * phases.count * pixels.count,
@@ -51,10 +46,30 @@ async function coarseOperands(
       energy,
     },
   );
+}
+
+async function operandsIn(
+  gpu: Launcher,
+  pass: CoarsePass,
+  mode: keyof typeof operandModes,
+): Promise<CoarseOperands> {
+  const { batch, phases, orientations, scratch } = pass;
+  const lengths = coarseParts(
+    { particles: batch.count, pixels: batch.pixels.count },
+    orientations,
+    phases.count,
+  );
+  const [shifted, energy, energies, constants] = split(gpu, scratch, [
+    { kind: "complex", length: lengths[0] },
+    { kind: "real", length: lengths[1] },
+    { kind: "real", length: lengths[2] },
+    { kind: "real", length: lengths[3] },
+  ]);
+  await coarseOperands(gpu, pass, mode, { shifted, energy });
   return { shifted, energy, energies, constants };
 }
 
-function imageConstants(
+export function imageConstants(
   gpu: Launcher,
   batch: ParticleBatch,
   constants: DeviceBuffer,
@@ -109,7 +124,7 @@ async function products(
 
 async function tiled(gpu: Launcher, pass: CoarsePass, result: DeviceBuffer): Promise<void> {
   const { batch, slices_ok, orientations, phases } = pass;
-  const { shifted, energy, constants } = await coarseOperands(gpu, pass, "tiles");
+  const { shifted, energy, constants } = await operandsIn(gpu, pass, "tiles");
   await imageConstants(gpu, batch, constants, false);
   const columns = batch.count * phases.count;
   const tiles = Math.ceil(columns / tileSides.tiled);
@@ -154,11 +169,11 @@ export const expectationOperations: Operations<Launcher, ExpectationOperation> =
   async diff2Coarse(gpu, pass) {
     if (pass.strategy === "direct") return direct(gpu, pass, pass.diff2_iot);
     if (pass.strategy === "tiled") return tiled(gpu, pass, pass.diff2_iot);
-    await products(gpu, pass, await coarseOperands(gpu, pass, "products"), false, pass.diff2_iot);
+    await products(gpu, pass, await operandsIn(gpu, pass, "products"), false, pass.diff2_iot);
   },
 
   async crossCorrelation(gpu, pass) {
-    const operands = await coarseOperands(gpu, pass, "correlation");
+    const operands = await operandsIn(gpu, pass, "correlation");
     await imageConstants(gpu, pass.batch, operands.constants, true);
     await products(gpu, pass, operands, true, pass.score_iot);
   },

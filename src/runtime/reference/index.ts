@@ -12,6 +12,7 @@ import { weightOperations } from "./weights.js";
 export const referenceLayout: RuntimeLayout = {
   elementBytes: referenceBytes,
   alignment: 256,
+  screens: false,
   fftBuffers: () => [],
 };
 

@@ -1,10 +1,10 @@
 import {
   type CompressedSamples,
-  coarseStrategies,
   type DenseSamples,
   logZero,
   type ParticleBatch,
   type Runs,
+  scoreStrategies,
 } from "../contract.js";
 import {
   centredGeometry,
@@ -20,7 +20,7 @@ import {
 } from "../tables.js";
 import type { Case, Random, Workbench } from "./harness.js";
 
-interface Shape {
+export interface Shape {
   readonly particles: number;
   readonly orientations: number;
   readonly translations: number;
@@ -33,7 +33,7 @@ interface Shape {
 const classes = 2;
 
 /** Random particles and references with the proportions of real ones: unit noise, a signal of similar size. */
-class Problem {
+export class Problem {
   readonly box: number;
   readonly pixels: number;
   readonly images: Float64Array;
@@ -219,7 +219,7 @@ function coarseCases(random: Random, shape: Shape): Case[] {
         return { constants: await bench.get(constants) };
       },
     },
-    ...coarseStrategies.map(
+    ...scoreStrategies.map(
       (strategy): Case => ({
         operation: "diff2Coarse",
         variant: `${strategy}, ${problem.variant}`,

@@ -1,12 +1,12 @@
 import type { BufferKind, DeviceBuffer, Runtime } from "../contract.js";
-import type { OperationName } from "../operations.js";
+import type { ComparedName } from "../operations.js";
 
 /** Outputs of a case by name. Index arrays are compared exactly, numbers by the tolerance of the operation. */
 export type Outputs = Readonly<Record<string, Float64Array | Float32Array | Uint32Array>>;
 
 /** One operation on one set of random inputs. `run` may be called for any number of runtimes. */
 export interface Case {
-  readonly operation: OperationName;
+  readonly operation: ComparedName;
   /** What is special about it: sizes, strategy. */
   readonly variant: string;
   readonly run: (bench: Workbench) => Promise<Outputs>;

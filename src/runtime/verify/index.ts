@@ -1,10 +1,11 @@
 import type { Runtime } from "../contract.js";
-import type { OperationName } from "../operations.js";
+import type { ComparedName } from "../operations.js";
 import type { Tolerance } from "../tolerances.js";
 import { expectationCases } from "./expectation-cases.js";
 import { type Case, outputError, Random, runCase } from "./harness.js";
 import { imageCases } from "./image-cases.js";
 import { listedCases } from "./listed-cases.js";
+import { selectionCases } from "./selection-cases.js";
 import { volumeCases } from "./volume-cases.js";
 
 export { type Case, Random, runCase } from "./harness.js";
@@ -12,12 +13,18 @@ export { type Case, Random, runCase } from "./harness.js";
 /** Every operation on random inputs of ragged sizes. */
 export function contractCases(seed: number): Case[] {
   const random = new Random(seed);
-  return [...imageCases(random), ...volumeCases(random), ...expectationCases(random), ...listedCases(random)];
+  return [
+    ...imageCases(random),
+    ...volumeCases(random),
+    ...expectationCases(random),
+    ...selectionCases(random),
+    ...listedCases(random),
+  ];
 }
 
 /** One comparison of a runtime with `reference`. */
 export interface Agreement {
-  readonly operation: OperationName;
+  readonly operation: ComparedName;
   readonly variant: string;
   readonly runtime: string;
   /** Largest error of the outputs: relative L2 of numbers, share of differing indices. */
@@ -31,7 +38,7 @@ export async function compareCase(
   test: Case,
   reference: Runtime,
   runtime: Runtime,
-  tolerances: Readonly<Record<OperationName, Tolerance>>,
+  tolerances: Readonly<Record<ComparedName, Tolerance>>,
 ): Promise<Agreement> {
   const expected = await runCase(reference, test);
   const found = await runCase(runtime, test);

@@ -19,7 +19,12 @@ export interface WebGpuOptions {
 }
 
 /** Sizes on WebGPU: float32, 256-byte bindings. */
-export const webGpuLayout: RuntimeLayout = { elementBytes: webGpuBytes, alignment: 256, fftBuffers };
+export const webGpuLayout: RuntimeLayout = {
+  elementBytes: webGpuBytes,
+  alignment: 256,
+  screens: false,
+  fftBuffers,
+};
 
 /** What an adapter is called, and whether it runs on the processor. */
 export function describeAdapter(adapter: GPUAdapter): { device: string; software: boolean } {

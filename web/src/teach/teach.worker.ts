@@ -1,5 +1,5 @@
 import { expose } from "comlink";
-import { type CoarseStrategy, coarseStrategies, type Runtime } from "../../../src/runtime/contract.js";
+import { type Runtime, type ScoreStrategy, scoreStrategies } from "../../../src/runtime/contract.js";
 import { openReference } from "../../../src/runtime/reference/index.js";
 import { cpuTolerances, webGpuTolerances } from "../../../src/runtime/tolerances.js";
 import { loadShaderText, requestBrowserAdapter } from "../../../src/runtime/webgpu/browser.js";
@@ -29,8 +29,8 @@ export interface Prepared {
   readonly data: Case;
   readonly differences: Differences;
   readonly tiles: TileTable;
-  readonly strategies: Readonly<Record<CoarseStrategy, StrategyCounts>>;
-  readonly kernels: Readonly<Record<CoarseStrategy, string>>;
+  readonly strategies: Readonly<Record<ScoreStrategy, StrategyCounts>>;
+  readonly kernels: Readonly<Record<ScoreStrategy, string>>;
 }
 
 /** Agreement of a runtime with the reference on the small case. */
@@ -40,7 +40,7 @@ export interface Badge {
   readonly software: boolean;
   readonly workgroupBytes: number;
   readonly tolerance: number;
-  readonly errors: Readonly<Record<CoarseStrategy, number>>;
+  readonly errors: Readonly<Record<ScoreStrategy, number>>;
 }
 
 let data: Promise<Case> | undefined;
@@ -49,7 +49,7 @@ const theCase = () => {
   return data;
 };
 
-async function strategyCounts(strategy: CoarseStrategy, expected: Float64Array): Promise<StrategyCounts> {
+async function strategyCounts(strategy: ScoreStrategy, expected: Float64Array): Promise<StrategyCounts> {
   const run = await countedRun(loadShaderText, await theCase(), strategy, { log: true });
   const { particles, orientations, translations, pixels } = shape;
   const parts: { global: number; written: number; shared: number }[] = [];
@@ -72,11 +72,11 @@ async function strategyCounts(strategy: CoarseStrategy, expected: Float64Array):
 }
 
 const byStrategy = async <T>(
-  make: (strategy: CoarseStrategy) => Promise<T>,
-): Promise<Record<CoarseStrategy, T>> => {
-  const pairs: [CoarseStrategy, T][] = [];
-  for (const strategy of coarseStrategies) pairs.push([strategy, await make(strategy)]);
-  return Object.fromEntries(pairs) as Record<CoarseStrategy, T>;
+  make: (strategy: ScoreStrategy) => Promise<T>,
+): Promise<Record<ScoreStrategy, T>> => {
+  const pairs: [ScoreStrategy, T][] = [];
+  for (const strategy of scoreStrategies) pairs.push([strategy, await make(strategy)]);
+  return Object.fromEntries(pairs) as Record<ScoreStrategy, T>;
 };
 
 async function openRuntime(kind: "webgpu" | "cpu", bytes: number): Promise<Runtime> {

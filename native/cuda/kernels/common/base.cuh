@@ -1,13 +1,18 @@
 #pragma once
-// What every kernel shares. A kernel is one file, `KERNEL(name, threads of a block)(buffers, parameters)`: the host reads names, order and
-// types from there. `real` is float, or double where the whole expectation is computed in it; offsets are 64 bits wide.
+// What every kernel shares. A kernel is `KERNEL(name, threads of a block)(buffers, parameters)`, with the blocks that a multiprocessor must hold
+// as a third word where that matters: the host reads names, order and types from there. `real` is float, or double where the whole expectation
+// is computed in it; offsets are 64 bits wide. A file whose header says so has its kernels in single precision alone.
 #ifdef CRYOTILE_EMULATED
 #include "emulated.h"
-#define KERNEL(name, threads) void name
+#define KERNEL(name, ...) void name
+#define DYNAMIC_SHARED(name) static char* const name = emulated::dynamic_shared
 #elif defined(CRYOTILE_DOUBLE)
-#define KERNEL(name, threads) extern "C" __global__ void __launch_bounds__(threads) name##_double
+#define KERNEL(name, ...) extern "C" __global__ void __launch_bounds__(__VA_ARGS__) name##_double
 #else
-#define KERNEL(name, threads) extern "C" __global__ void __launch_bounds__(threads) name
+#define KERNEL(name, ...) extern "C" __global__ void __launch_bounds__(__VA_ARGS__) name
+#endif
+#ifndef CRYOTILE_EMULATED
+#define DYNAMIC_SHARED(name) extern __shared__ __align__(1024) char name[]
 #endif
 
 typedef unsigned int u32;

@@ -5,11 +5,11 @@ import { orientationGrid } from "../../../../src/geometry/sampling.js";
 import type {
   BufferKind,
   CentredGeometry,
-  CoarseStrategy,
   DeviceBuffer,
   ParticleBatch,
   PixelSet,
   Runtime,
+  ScoreStrategy,
 } from "../../../../src/runtime/contract.js";
 import { openReference } from "../../../../src/runtime/reference/index.js";
 import {
@@ -239,7 +239,7 @@ export function putBatch(
 export async function coarseScores(
   runtime: Runtime,
   data: Case,
-  strategy: CoarseStrategy = "direct",
+  strategy: ScoreStrategy = "direct",
   weights?: ArrayLike<number>,
 ): Promise<Float64Array> {
   const { particles, orientations, translations, pixels } = shape;

@@ -1,4 +1,4 @@
-import type { CoarseStrategy } from "../../../../src/runtime/contract.js";
+import type { ScoreStrategy } from "../../../../src/runtime/contract.js";
 import { tileSides } from "../../../../src/runtime/gpu/expectation.js";
 import { loadKernel, type ShaderLoader } from "../../../../src/runtime/webgpu/shader.js";
 import { compileKernel } from "../kernel/compile.js";
@@ -50,7 +50,7 @@ export type ReadCounts = Readonly<Record<string, Readonly<Record<string, number>
  * Reads of a coarse pass of any size, in closed form. A test compares it with reads that were counted one by one, so that larger passes can
  * be told without being run.
  */
-export function countReads(strategy: CoarseStrategy, shape: CoarseShape, tiles: TileTable): ReadCounts {
+export function countReads(strategy: ScoreStrategy, shape: CoarseShape, tiles: TileTable): ReadCounts {
   const { particles: I, orientations: O, translations: T, pixels: K } = shape;
   const columns = I * T;
   if (strategy === "direct") {

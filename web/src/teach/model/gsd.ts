@@ -1,4 +1,4 @@
-import type { CoarseStrategy, Runtime } from "../../../../src/runtime/contract.js";
+import type { Runtime, ScoreStrategy } from "../../../../src/runtime/contract.js";
 import type { ShaderLoader } from "../../../../src/runtime/webgpu/shader.js";
 import { type Access, type LaunchCount, openCounting } from "../kernel/machine.js";
 import { type Case, coarseScores, imageConstants, shape } from "./case.js";
@@ -57,7 +57,7 @@ export function partialSums({ terms_k }: Differences, from: number, to: number):
 
 /** One launch or several of a strategy on the case, and every access of the kernel that makes the scores. */
 export interface CountedRun {
-  readonly strategy: CoarseStrategy;
+  readonly strategy: ScoreStrategy;
   readonly diff2_iot: Float64Array;
   readonly counts: readonly LaunchCount[];
   readonly accesses: readonly Access[];
@@ -67,7 +67,7 @@ export interface CountedRun {
 export async function countedRun(
   loadShader: ShaderLoader,
   data: Case,
-  strategy: CoarseStrategy,
+  strategy: ScoreStrategy,
   options: { edit?: (kernel: string, code: string) => string; log?: boolean } = {},
 ): Promise<CountedRun> {
   const accesses: Access[] = [];

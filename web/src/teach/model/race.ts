@@ -1,4 +1,4 @@
-import { type CoarseStrategy, coarseStrategies, type Runtime } from "../../../../src/runtime/contract.js";
+import { type Runtime, type ScoreStrategy, scoreStrategies } from "../../../../src/runtime/contract.js";
 import { openReference } from "../../../../src/runtime/reference/index.js";
 import { coarseScratch, makePhases, makePixels, pixelTable } from "../../../../src/runtime/tables.js";
 import { Random } from "../../../../src/runtime/verify/harness.js";
@@ -20,7 +20,7 @@ export function raceShape(name: RaceSize): CoarseShape & { readonly size: number
 }
 
 export interface RaceRow {
-  readonly strategy: CoarseStrategy;
+  readonly strategy: ScoreStrategy;
   /** Milliseconds of each timed pass, from the call to the end of its work. */
   readonly times: readonly number[];
   /** Relative error of some scores against the float64 reference. */
@@ -46,9 +46,9 @@ async function pass(
   runtime: Runtime,
   shape: CoarseShape & { size: number },
   inputs: Inputs,
-  strategies: readonly CoarseStrategy[],
+  strategies: readonly ScoreStrategy[],
   each: (
-    strategy: CoarseStrategy,
+    strategy: ScoreStrategy,
     run: () => Promise<void>,
     scores: () => Promise<ArrayLike<number>>,
   ) => Promise<void>,
@@ -107,7 +107,7 @@ export async function race(runtime: Runtime, name: RaceSize, onRow: (row: RaceRo
     await run();
     expected = await scores();
   });
-  await pass(runtime, shape, inputs, coarseStrategies, async (strategy, run, scores) => {
+  await pass(runtime, shape, inputs, scoreStrategies, async (strategy, run, scores) => {
     for (let n = 0; n < warmUps; n++) await run();
     const times: number[] = [];
     for (let n = 0; n < timed; n++) {

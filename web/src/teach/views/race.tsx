@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { coarseStrategies } from "../../../../src/runtime/contract.js";
+import { scoreStrategies } from "../../../../src/runtime/contract.js";
 import { webGpuTolerances } from "../../../../src/runtime/tolerances.js";
 import { Notice } from "../../shell/ui.js";
 import { badges, bestRuntime, race, races } from "../compute.js";
@@ -23,7 +23,7 @@ export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
   const running = Object.values(races.value).some((one) => one.running);
   const slowest = Math.max(0, ...rows.map(({ times }) => median(times)));
   const mostRead = Math.max(
-    ...coarseStrategies.map((strategy) => totalReads(countReads(strategy, shape, all.tiles)).bytes),
+    ...scoreStrategies.map((strategy) => totalReads(countReads(strategy, shape, all.tiles)).bytes),
   );
   return (
     <div class="teach-stack">
@@ -70,7 +70,7 @@ export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
             </tr>
           </thead>
           <tbody>
-            {coarseStrategies.map((strategy) => {
+            {scoreStrategies.map((strategy) => {
               const { bytes } = totalReads(countReads(strategy, shape, all.tiles));
               const row = rows.find((one) => one.strategy === strategy);
               const time = row === undefined ? undefined : median(row.times);
