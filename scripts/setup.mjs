@@ -73,11 +73,22 @@ function installPeers(wanted, without) {
   console.log(`setup: ${notice}`);
 }
 
+/** In CI: the compiler of the WebAssembly module, so that its bytes are compared with its sources. 100 MB, hence nobody else gets it. */
+function installCompiler() {
+  if (!process.env.CI || existsSync(join(root, "node_modules", "@yowasp", "clang"))) return;
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const [compiler] = /@yowasp\/clang@\S+/.exec(scripts["build:wasm"]);
+  console.log(`setup: installing ${compiler}`);
+  if (!run("npm", ["install", "--no-save", "--no-audit", "--no-fund", compiler]))
+    fail(`${compiler} was not installed; it needs the npm registry (see the lines above)`);
+}
+
 const [major] = process.versions.node.split(".").map(Number);
 if (major < 20) fail(`Node ${process.versions.node} found, 20 or newer needed (https://nodejs.org)`);
 installPackages();
 if (process.argv.includes("--peers")) {
   installPeers(peers, "tests that need them are skipped");
+  installCompiler();
   if (!hasGraphicsCard() && !installSoftwareVulkan())
     console.log(
       "setup: no graphics card and no software Vulkan driver that WebGPU accepts: what needs WebGPU is left out",

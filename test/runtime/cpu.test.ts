@@ -9,6 +9,8 @@ import { UnsupportedError } from "../../src/runtime/errors.js";
 
 const root = resolve(import.meta.dirname, "../..");
 const compiler = existsSync(resolve(root, "node_modules/@yowasp/clang"));
+if (!compiler && process.env.CI)
+  throw new Error("the compiler of the WebAssembly module is needed in CI: node scripts/setup.mjs --peers");
 if (!compiler)
   console.warn("skipped: the WebAssembly module from its sources (npm run build:wasm brings the compiler)");
 

@@ -10,7 +10,6 @@ import {
   centredGeometry,
   centredLength,
   coarseScratch,
-  compactScratch,
   fineScratch,
   makePhases,
   makePixels,
@@ -18,6 +17,7 @@ import {
   pixelTable,
   sumsScratch,
 } from "../tables.js";
+import { compacted } from "./compacted.js";
 import type { Case, Random, Workbench } from "./harness.js";
 
 export interface Shape {
@@ -515,39 +515,8 @@ function significanceCases(random: Random, shape: Shape): Case[] {
     operation: "compactWeights",
     variant: `${particles} x ${count}, threshold ${level}, capacity ${share}`,
     async run(bench) {
-      const capacity = Math.ceil(share * particles * count);
-      const children = 32;
       const rows = particles * orientations;
-      const compressed: CompressedSamples = {
-        layout: "compressed",
-        particles,
-        orientations,
-        translations,
-        children,
-        capacity,
-        groups: 0,
-        start_i: await bench.zeros("index", "starts", particles + 1),
-        firstSample_g: await bench.zeros("index", "first samples", capacity),
-        values: await bench.zeros("real", "values", 1),
-      };
-      const runs: Runs = {
-        capacity: rows,
-        runStart_i: await bench.out("index", "run starts", particles + 1),
-        runGroup_r: await bench.zeros("index", "run groups", rows + 1),
-      };
-      await bench.runtime.compactWeights({
-        samples: dense(bench),
-        threshold_i: bench.put("real", "thresholds", new Float64Array(particles).fill(level)),
-        compressed,
-        runs,
-        scratch: await bench.out("index", "scratch", compactScratch(particles * orientations)),
-      });
-      return {
-        starts: await bench.get(compressed.start_i),
-        first: await bench.get(compressed.firstSample_g),
-        runStarts: await bench.get(runs.runStart_i),
-        runGroups: await bench.get(runs.runGroup_r),
-      };
+      return compacted(bench, dense(bench), shape, rows, Math.ceil(share * particles * count), level);
     },
   });
   const kept = new Kept(shape, random);

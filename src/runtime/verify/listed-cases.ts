@@ -1,11 +1,5 @@
-import {
-  type CandidateList,
-  type CompressedSamples,
-  type ListedSamples,
-  logZero,
-  type Runs,
-} from "../contract.js";
-import { compactScratch } from "../tables.js";
+import { type CandidateList, type ListedSamples, logZero } from "../contract.js";
+import { compacted } from "./compacted.js";
 import type { Case, Random, Workbench } from "./harness.js";
 
 /** Classes of a problem; the last one is forbidden. */
@@ -207,36 +201,12 @@ function shapeCases(random: Random, shape: Shape): Case[] {
         variant: `listed, ${about}${own}`,
         async run(bench) {
           const rows = classes * candidates;
-          const compressed: CompressedSamples = {
-            layout: "compressed",
+          const shape = {
             particles,
             orientations: rows,
             translations: ownTranslation ? particles : translations,
-            children: 32,
-            capacity: count,
-            groups: 0,
-            start_i: await bench.out("index", "starts", particles + 1),
-            firstSample_g: await bench.zeros("index", "first samples", count),
-            values: await bench.zeros("real", "values", 1),
           };
-          const runs: Runs = {
-            capacity: rows,
-            runStart_i: await bench.out("index", "run starts", particles + 1),
-            runGroup_r: await bench.zeros("index", "run groups", rows + 1),
-          };
-          await bench.runtime.compactWeights({
-            samples: lists.samples(bench, ownTranslation, weights),
-            threshold_i: bench.put("real", "thresholds", new Float64Array(particles).fill(0.7)),
-            compressed,
-            runs,
-            scratch: await bench.out("index", "scratch", compactScratch(rows)),
-          });
-          return {
-            starts: await bench.get(compressed.start_i),
-            first: await bench.get(compressed.firstSample_g),
-            runStarts: await bench.get(runs.runStart_i),
-            runGroups: await bench.get(runs.runGroup_r),
-          };
+          return compacted(bench, lists.samples(bench, ownTranslation, weights), shape, rows, count, 0.7);
         },
       },
     );
