@@ -9,6 +9,7 @@ import { benchMrc } from "./mrc.js";
 import { formatTable, record, root, save } from "./record.js";
 import { benchRefine } from "./refine.js";
 import { updateBenchmarks } from "./report.js";
+import { benchScreen } from "./screen.js";
 import { benchSimulate } from "./simulate.js";
 import { benchStar } from "./star.js";
 
@@ -22,10 +23,12 @@ const { positionals: asked, values } = parseArgs({
     set: { type: "string" },
     runtime: { type: "string" },
     iterations: { type: "string" },
+    label: { type: "string" },
+    from: { type: "string" },
     "relion-iterations": { type: "string" },
   },
 });
-const { set, iterations, "relion-iterations": relionIterations } = values;
+const { set, iterations, label, from, "relion-iterations": relionIterations } = values;
 const runtime = benchRuntimes.find((name) => name === values.runtime);
 if (values.runtime !== undefined && runtime === undefined) {
   console.error(`bench: unknown runtime ${values.runtime}; known: ${benchRuntimes.join(", ")}`);
@@ -44,13 +47,18 @@ const benchmarks = {
       ...(set === undefined ? {} : { set }),
       ...(runtime === undefined ? {} : { runtime }),
       options: words.slice(end + 1),
+      ...(label === undefined ? {} : { label }),
       ...(iterations === undefined ? {} : { iterations: Number(iterations) }),
       ...(relionIterations === undefined ? {} : { relionIterations: Number(relionIterations) }),
     }),
   cpu: benchCpu,
+  screen: async () => benchScreen(from),
 };
 
-const names = asked.length === 0 ? Object.keys(benchmarks) : asked;
+const names =
+  asked.length === 0
+    ? Object.keys(benchmarks).filter((name) => name !== "screen" || from !== undefined)
+    : asked;
 for (const name of names) {
   if (!(name in benchmarks)) {
     console.error(`bench: unknown benchmark ${name}; known: ${Object.keys(benchmarks).join(", ")}`);

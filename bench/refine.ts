@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, delimiter, join, resolve } from "node:path";
 import type { JobEvent } from "../src/app/job/events.js";
 import { readStarFile } from "../src/app/refine/resume.js";
-import { phases } from "../src/em/phase-clock.js";
+import { type Phase, phases } from "../src/em/phase-clock.js";
 import { nodeDisk } from "../src/formats/node.js";
 import { pointGroup } from "../src/geometry/symmetry.js";
 import { type BenchRuntime, deviceLabel, openBenchRuntime } from "./devices.js";
@@ -19,6 +19,8 @@ export interface RefineBenchOptions {
   readonly iterations?: number;
   /** Iterations of relion_refine, where it is installed and the job runs on the processor; 0: none. */
   readonly relionIterations?: number;
+  /** Ends the record's name, where one set is measured with several options. */
+  readonly label?: string;
   /** Options of both programs; they replace those of the bench. */
   readonly options?: readonly string[];
 }
@@ -31,6 +33,10 @@ const standard =
   "--i particles.star --ref ref_lp30.mrc --firstiter_cc --ini_high 30 --ctf --particle_diameter 180 --flatten_solvent --zero_mask --oversampling 1 --offset_range 5 --offset_step 2 --sym C1 --norm --scale --pad 2 --random_seed 1 --tau2_fudge 4 --K 1 --healpix_order 2";
 /** Seconds an iteration of RELION 5.0.1 on an H100 takes with these options, the least of five. */
 const relionOnH100: Readonly<Record<string, number>> = { "2000 x 64": 3.3, "6496 x 128": 10.1 };
+/** Seconds an iteration shall take on CUDA, by particles and box. */
+const cudaGoals: Readonly<Record<string, number>> = { "6496 x 128": 1 };
+/** At 360 pixels: milliseconds of the expectation a particle and class, seconds of the maximisation a class. */
+const largeGoals = { expectation: 0.2, maximisation: 1 } as const;
 /** How many times faster than `relion_refine --j 2` an iteration shall be. */
 const speedGoals = { cpu: 10, webgpu: 2, cuda: 2 } as const;
 /** Angstrom: sphere in which maps are compared. */
@@ -131,9 +137,10 @@ export async function benchRefine({
   runtime = "cpu",
   iterations = 5,
   relionIterations = 2,
+  label: ending,
   options: replaced = [],
 }: RefineBenchOptions): Promise<BenchResult> {
-  const { device: name, software, label } = await device(runtime);
+  const { device: gpu, software, label } = await device(runtime);
   const onProcessor = runtime === "cpu" || software;
   const work = mkdtempSync(join(tmpdir(), "cryotile-bench-"));
   try {
@@ -153,13 +160,19 @@ export async function benchRefine({
       ),
     });
     const star = await readStarFile(nodeDisk, join(set, one("--i")));
-    const shape = `${star.get("particles").rowCount} x ${star.get("optics").number("rlnImageSize")}`;
+    const particles = star.get("particles").rowCount;
+    const shape = `${particles} x ${star.get("optics").number("rlnImageSize")}`;
 
     const [ours, relion] = [join(work, "cryotile"), join(work, "relion")];
     const kind = ["--runtime", runtime, ...(runtime === "cpu" ? [] : ["--software"])];
     const own = [...args, "--iter", `${iterations}`, ...kind];
     const result = runOurs(set, ours, own);
-    const goal = onProcessor || replaced.length > 0 ? undefined : relionOnH100[shape];
+    const onCard = runtime === "cuda" ? cudaGoals : replaced.length > 0 ? {} : relionOnH100;
+    const goal = onProcessor ? undefined : onCard[shape];
+    const classes = Number(one("--K"));
+    const large = runtime === "cuda" && shape.endsWith(" x 360");
+    const spent = (names: readonly Phase[]) =>
+      mean(result.iterations.map(({ seconds }) => names.reduce((sum, phase) => sum + seconds[phase], 0)));
     const rows: BenchRow[] = [
       {
         name: `iteration of ${shape} px, ${one("--sym")}, HEALPix order ${one("--healpix_order")}, mean of ${iterations}`,
@@ -173,6 +186,18 @@ export async function benchRefine({
         value: mean(result.iterations.map((event) => event.seconds[phase])),
         unit: "s",
       })),
+      {
+        name: "expectation a particle and class",
+        value: (1e3 * spent(["prepare", "coarse", "fine", "sums"])) / particles / classes,
+        unit: "ms",
+        ...(large ? { goal: largeGoals.expectation, better: "lower" as const } : {}),
+      },
+      {
+        name: "maximisation a class",
+        value: spent(["reconstruct"]) / classes,
+        unit: "s",
+        ...(large ? { goal: largeGoals.maximisation, better: "lower" as const } : {}),
+      },
       ...scoreRows(await score(ours, iterations), `after ${iterations} iterations`),
       {
         name: "peak of device memory",
@@ -217,7 +242,8 @@ export async function benchRefine({
         ...scoreRows(await score(relion, same), `${both}: relion_refine`),
       );
     }
-    return { rows, gpu: name, label: given === undefined ? label : `${label}-${basename(set)}` };
+    const name = [label, ...(given === undefined ? [] : [basename(set)]), ending];
+    return { rows, gpu, label: name.filter(Boolean).join("-") };
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -13,7 +13,7 @@ import { realFft } from "../geometry/fft.js";
 import { fourierShellCorrelation } from "../geometry/fourier.js";
 import { pointGroup } from "../geometry/symmetry.js";
 import type { CoarseStrategy, Runtime } from "../runtime/contract.js";
-import { coarseStrategies } from "../runtime/operands.js";
+import { coarseStrategies, scoreStrategies } from "../runtime/operands.js";
 import { openReference } from "../runtime/reference/index.js";
 import { isDouble } from "../runtime/tolerances.js";
 import { outputError } from "../runtime/verify/harness.js";
@@ -204,7 +204,7 @@ async function compare(
     const { runtime, margins } = watchMargins(reference, tolerances.scores, options.adaptiveFraction);
     const expected = await iterate(runtime, job, options, true);
     await reference.close();
-    for (const strategy of firstIterCc ? (["all"] as const) : coarseStrategies) {
+    for (const strategy of firstIterCc ? (["all"] as const) : strategiesOf(gpu)) {
       const gsd = strategy === "all" ? options.gsd : strategy;
       const found = await iterate(gpu, job, { ...options, gsd }, false);
       agreements.push(agreement(scores, strategy, expected, found, margins, job, tolerances));
@@ -212,6 +212,10 @@ async function compare(
   }
   return agreements;
 }
+
+/** The strategies that differ there. */
+const strategiesOf = ({ layout }: Runtime): readonly CoarseStrategy[] =>
+  layout.screens ? coarseStrategies : scoreStrategies;
 
 async function iterate(
   runtime: Runtime,

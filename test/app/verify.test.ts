@@ -122,8 +122,11 @@ describe("cryotile verify without a graphics card", () => {
 /** A runtime whose fine scores are off: by a share of themselves, or by a fixed size in turns. */
 function tampered(share: number, size: number): Runtime {
   const runtime = openReference();
+  // It is judged as a float32 runtime.
+  const layout = { ...runtime.layout, elementBytes: { ...runtime.layout.elementBytes, real: 4 } };
   return {
     ...runtime,
+    layout,
     async diff2Fine(a) {
       await runtime.diff2Fine(a);
       const scores = Float64Array.from(await runtime.download(a.samples.values));

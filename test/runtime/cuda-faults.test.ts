@@ -74,11 +74,15 @@ const looking = (call: string, count: number) =>
   (call === "cuDevicePrimaryCtxRetain" && count === 1) ||
   (call === "cuCtxSetCurrent" && count === 1);
 
+/** Names errors; and makes the tensor maps of cards that the emulator does not play (compute capability 9.0). */
+const unused = new Set(["cuGetErrorName", "cuTensorMapEncodeTiled"]);
 const declared = [
   ...readFileSync(resolve(import.meta.dirname, "../../native/cuda/addon/driver_api.h"), "utf8").matchAll(
     /^ {2}FUNCTION\((\w+),/gm,
   ),
-].map(([, name]) => name);
+]
+  .map(([, name]) => name)
+  .filter((name) => !unused.has(name));
 
 describeCuda("a call of the CUDA driver that fails", () => {
   let calls: Report["calls"];
@@ -91,10 +95,10 @@ describeCuda("a call of the CUDA driver that fails", () => {
 
   it("every function that the addon uses takes part", () => {
     expect(declared.length).toBeGreaterThan(30);
-    expect(Object.keys(calls).sort()).toEqual(declared.filter((name) => name !== "cuGetErrorName").sort());
+    expect(Object.keys(calls).sort()).toEqual(declared.toSorted());
   });
 
-  it.each(declared.filter((name) => name !== "cuGetErrorName"))("%s", (call) => {
+  it.each(declared)("%s", (call) => {
     const total = calls[call];
     const counts = [...new Set([1, 2, 3, Math.ceil(total / 2), total - 1, total])].filter(
       (count) => count >= 1 && count <= total,
