@@ -121,33 +121,34 @@ export async function estimateAccuracy(
       }),
     );
     active = active.filter((i, position) => {
-      const byShell = last[i].fill(0);
-      let sum = 0;
-      for (let k = 0; k < K; k++) {
-        const [re, im] = [
-          trial[2 * (position * K + k)] - truth[2 * (i * K + k)],
-          trial[2 * (position * K + k) + 1] - truth[2 * (i * K + k) + 1],
-        ];
-        const part = weights[i][k] * (re * re + im * im);
-        byShell[shells[k]] += part;
-        sum += part;
-      }
+      const sum = sumDifferences(
+        trial.subarray(2 * position * K, 2 * (position + 1) * K),
+        truth.subarray(2 * i * K, 2 * (i + 1) * K),
+        weights[i],
+        shells,
+        last[i].fill(0),
+      );
       return sum <= detectable && degrees[i] <= mostDegrees;
     });
   }
   for (const own of last) for (const [s, value] of own.entries()) contributions[s] += value;
+  const along = (frequency: (packed: number) => number) =>
+    Uint16Array.from(table, (packed) => Math.abs(frequency(packed)));
+  const [alongX, alongY] = [along(pixelX), along(pixelY)];
   const offsets = particles.map((p, i) => {
-    const alongX = draw(p) < 0.5;
+    const power = powerByFrequency(
+      truth.subarray(2 * i * K, 2 * (i + 1) * K),
+      weights[i],
+      draw(p) < 0.5 ? alongX : alongY,
+      box,
+    );
     let error = 0;
     for (;;) {
       error += stepAt(translationSteps, error, 2);
-      let sum = 0;
-      for (let k = 0; k < K; k++) {
-        const frequency = alongX ? pixelX(table[k]) : pixelY(table[k]);
-        const half = Math.sin((Math.PI * frequency * error) / box);
-        const power = truth[2 * (i * K + k)] ** 2 + truth[2 * (i * K + k) + 1] ** 2;
-        sum += weights[i][k] * 4 * half * half * power;
-      }
+      const sum = power.reduce(
+        (total, value, f) => total + value * 4 * Math.sin((Math.PI * f * error) / box) ** 2,
+        0,
+      );
       if (sum > detectable || error > mostPixels) return error;
     }
   });
@@ -159,4 +160,41 @@ export async function estimateAccuracy(
     translations: mean(offsets) * pixelSize,
     orientability: contributions.map((value) => (total > 0 ? value / total : 0)),
   };
+}
+
+type Numbers = Float32Array | Float64Array | Uint32Array;
+
+/** Weighted squared differences of complex values: their sum, and by shell. */
+function sumDifferences(
+  one: Numbers,
+  two: Numbers,
+  weights: Float64Array,
+  shells: Uint16Array,
+  byShell: Float64Array,
+): number {
+  let sum = 0;
+  for (let k = 0; k < weights.length; k++) {
+    const re = one[2 * k] - two[2 * k];
+    const im = one[2 * k + 1] - two[2 * k + 1];
+    const part = weights[k] * (re * re + im * im);
+    byShell[shells[k]] += part;
+    sum += part;
+  }
+  return sum;
+}
+
+/** Weighted power of complex values by the size of their frequency. */
+function powerByFrequency(
+  values: Numbers,
+  weights: Float64Array,
+  frequency: Uint16Array,
+  box: number,
+): Float64Array {
+  const power = new Float64Array(box / 2 + 1);
+  for (let k = 0; k < weights.length; k++) {
+    const re = values[2 * k];
+    const im = values[2 * k + 1];
+    power[frequency[k]] += weights[k] * (re * re + im * im);
+  }
+  return power;
 }

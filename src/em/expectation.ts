@@ -406,7 +406,7 @@ export async function expectBatch(
       runWeight,
     );
     for (const kept of model.kept ?? [undefined]) {
-      const views = kept === undefined ? all : inRows(all, kept.slices);
+      const views = kept === undefined || model.kept?.length === 1 ? all : inRows(all, kept.slices);
       const target = kept?.views ?? block.own;
       if (target === undefined) throw new Error("no room for merged views");
       for (let at = 0; at < views.number.length; at += blockViews) {

@@ -164,5 +164,8 @@ export async function reconstructFinal(runtime: Runtime, input: HalvesInput): Pr
   }
 }
 
-const added = (a: ArrayLike<number>, b: ArrayLike<number>) =>
-  Float64Array.from(a, (value, at) => value + b[at]);
+function added(a: ArrayLike<number>, b: ArrayLike<number>): Float64Array {
+  const sum = new Float64Array(a.length);
+  for (let at = 0; at < sum.length; at++) sum[at] = a[at] + b[at];
+  return sum;
+}

@@ -83,13 +83,14 @@ export class InitialNoise {
   }
 
   /** Add images [i][y][x] with the group of each. */
-  async add(images: ArrayLike<number>, group_i: ArrayLike<number>): Promise<void> {
+  async add(images: Float32Array, group_i: ArrayLike<number>): Promise<void> {
     const size = this.box * this.box;
+    const { mean } = this;
     const power = await this.powers(images, group_i.length);
     const shells = Math.floor(this.box / 2) + 1;
     for (let i = 0; i < group_i.length; i++) {
       for (let s = 0; s < shells; s++) this.sums[group_i[i]][s] += power[i * shells + s];
-      for (let at = 0; at < size; at++) this.mean[at] += images[i * size + at];
+      for (let at = 0, from = i * size; at < size; at++) mean[at] += images[from + at];
       this.members[group_i[i]]++;
       this.total++;
     }

@@ -11,7 +11,7 @@ import { lowPassMap } from "./reference.js";
 import { initialResolution, modelResolution } from "./schedule.js";
 import { mapPower } from "./ssnr.js";
 
-/** Images of particles in batches, in the order that was asked for. */
+/** Images of particles in batches, in the order that was asked for. The pixels of a batch stay until the next one is asked for. */
 export interface ImageSource {
   batches(
     particles: readonly number[],

@@ -108,18 +108,18 @@ function iterationKind({ options, references }: RefineContext, iteration: number
   };
 }
 
-/** The input of an iteration for half set `h`, before its models are on the device. */
+/** The input of an iteration for half set `h`, before its models are on the device. Half sets share a `search`. */
 export function iterationInput(
   context: RefineContext,
   refinement: Refinement,
   h: number,
   sampling: Sampling,
   sizes: ImageSizes,
+  search = searchOf(context.options, sampling, context.group, context.set.pixelSize),
 ): IterationInput {
   const { set, options, group } = context;
   const iteration = refinement.iteration + 1;
   const { correlation, oneClass, seeded } = iterationKind(context, iteration);
-  const search = searchOf(options, sampling, group, set.pixelSize);
   const order = seeded ? particleOrder(set, options.randomSeed, iteration, refinement.half) : undefined;
   return {
     options,
@@ -193,6 +193,7 @@ export async function nextIteration(
   const halfSums: HostSums[] = [];
   let geometry: CentredGeometry | undefined;
   let batch: BatchChoice | undefined;
+  let search: Search | undefined;
   for (const [h, model] of refinement.models.entries()) {
     const references = await DeviceReferences.open(
       runtime,
@@ -213,7 +214,8 @@ export async function nextIteration(
         if (options.autoRefine && iteration > 1 && !last)
           ({ automation, sampling } = nextSampling(automation, sampling, options, model.currentResolution));
       }
-      const input = iterationInput(context, { ...refinement, automation }, h, sampling, sizes);
+      const input = iterationInput(context, { ...refinement, automation }, h, sampling, sizes, search);
+      search = input.search;
       batch ??= await watch.chooseBatch(input);
       const device = await DeviceIteration.start(references, input, batch, clock);
       await runtime.finish();

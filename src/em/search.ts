@@ -1,6 +1,6 @@
 import { type EulerAngles, eulerToMatrix, matrixToEuler, multiply } from "../geometry/euler.js";
 import { childPixels, pixelDirection } from "../geometry/healpix.js";
-import { angularStep, type OrientationGrid, oversampledOrientations } from "../geometry/sampling.js";
+import { angularStep, type OrientationGrid, oversampledOrientation } from "../geometry/sampling.js";
 import { oversampledTranslations, type TranslationGrid } from "../geometry/translations.js";
 
 export interface Pose extends EulerAngles {
@@ -125,10 +125,10 @@ export function makeSearch(
       const count = translations.x.length;
       const [row, translation] = [Math.floor(parent / count), parent % count];
       const o = row % orientations;
-      const angles = oversampledOrientations(grid, Math.floor(o / psis), o % psis, oversampling);
+      const rotation = Math.floor(own / shifts);
       const at = 2 * (translation * shifts + (own % shifts));
       return {
-        ...turned(angles[Math.floor(own / shifts)]),
+        ...turned(oversampledOrientation(grid, Math.floor(o / psis), o % psis, oversampling, rotation)),
         x: child[at],
         y: child[at + 1],
         class: Math.floor(row / orientations),

@@ -192,13 +192,15 @@ export function overallCompleteness(dataVsPrior: ArrayLike<number>, coverage: Ar
   most -= 1;
   let sum = 0;
   let count = 0;
-  for (let z = 1 - most; z < most; z++)
-    for (let y = 1 - most; y < most; y++)
-      for (let x = 1 - most; x < most; x++) {
+  const signs = (n: number) => (n > 0 ? 2 : 1);
+  for (let z = 0; z < most; z++)
+    for (let y = 0; y < most; y++)
+      for (let x = 0; x < most; x++) {
         const shell = Math.floor(Math.sqrt(x * x + y * y + z * z));
-        if (shell > most) continue;
-        sum += coverage[shell];
-        count++;
+        if (shell > most) break;
+        const times = signs(x) * signs(y) * signs(z);
+        sum += times * coverage[shell];
+        count += times;
       }
   return count > 0 ? sum / count : 0;
 }

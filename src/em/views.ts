@@ -74,14 +74,16 @@ export function viewBlock(
   }
   for (let i = 0; i < particles; i++) viewStart_i[i + 1] += viewStart_i[i];
   const row = Uint32Array.from(views.row.slice(first, end));
-  const order = Uint32Array.from({ length: count }, (_, at) => at).sort((a, b) => row[a] - row[b] || a - b);
+  // By row, then by place: one number tells both, and numbers sort without a callback.
+  const order = Float64Array.from(row, (value, at) => value * count + at).sort();
   const members_v2 = new Uint32Array(2 * count);
   const merged: number[] = [];
   const orientations: number[] = [];
-  for (const [at, view] of order.entries()) {
+  for (let at = 0; at < count; at++) {
+    const view = order[at] % count;
     members_v2[2 * at] = view;
     members_v2[2 * at + 1] = views.particle[first + view];
-    if (at > 0 && row[view] === row[order[at - 1]]) continue;
+    if (at > 0 && row[view] === row[order[at - 1] % count]) continue;
     merged.push(at, firstRow === undefined ? orientations.length : row[view] - firstRow);
     orientations.push(row[view]);
   }

@@ -35,12 +35,23 @@ export function maskSphere(
   width: number,
 ): void {
   const centre = Math.floor(box / 2);
-  for (let z = 0, at = 0; z < box; z++)
-    for (let y = 0; y < box; y++) {
+  for (let z = 0, row = 0; z < box; z++)
+    for (let y = 0; y < box; y++, row += box) {
       const yz = (y - centre) ** 2 + (z - centre) ** 2;
-      for (let x = 0; x < box; x++, at++) {
-        const distance = Math.sqrt((x - centre) * (x - centre) + yz);
-        if (distance >= radius) map[at] *= softEdge(distance, radius, width);
+      const reach = (limit: number) => (limit ** 2 > yz ? Math.floor(Math.sqrt(limit ** 2 - yz)) : -1);
+      // Nothing changes nearer than `inner`, nothing stays beyond `outer`.
+      const [inner, outer] = [reach(radius) - 1, Math.min(reach(radius + width) + 1, centre)];
+      map.fill(0, row, row + centre - outer);
+      map.fill(0, row + Math.min(box, centre + outer + 1), row + box);
+      const edge = (from: number, to: number) => {
+        for (let x = from; x <= to; x++)
+          map[row + centre + x] *= softEdge(Math.sqrt(x * x + yz), radius, width);
+      };
+      const last = Math.min(outer, box - 1 - centre);
+      if (inner < 0) edge(-outer, last);
+      else {
+        edge(-outer, -inner - 1);
+        edge(inner + 1, last);
       }
     }
 }

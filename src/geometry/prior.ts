@@ -27,12 +27,12 @@ function gaussianPrior(index: Uint32Array, distances: Float64Array, sigma: numbe
   return { index, weight: weight.map((value) => value / sum) };
 }
 
-/** Unit vectors of a grid's directions, the directions by rising z, and room for the cosine of each with what is looked for, else -2. */
+/** A grid's directions by rising z, their unit vectors, and room for the cosine of each direction with what is looked for, else -2. */
 interface Views {
+  readonly byZ: Uint32Array;
   readonly x: Float64Array;
   readonly y: Float64Array;
   readonly z: Float64Array;
-  readonly byZ: Uint32Array;
   readonly cosine: Float64Array;
 }
 
@@ -42,19 +42,19 @@ function viewsOf(grid: OrientationGrid): Views {
   const held = viewsOfGrids.get(grid);
   if (held !== undefined) return held;
   const all = Array.from(grid.rot, (rot, direction) => viewingDirection(rot, grid.tilt[direction]));
-  const [x, y, z] = [0, 1, 2].map((axis) => Float64Array.from(all, (view) => view[axis]));
-  const byZ = Uint32Array.from(z, (_, direction) => direction).sort((a, b) => z[a] - z[b]);
-  const views = { x, y, z, byZ, cosine: new Float64Array(z.length).fill(-2) };
+  const byZ = Uint32Array.from(all, (_, direction) => direction).sort((a, b) => all[a][2] - all[b][2]);
+  const [x, y, z] = [0, 1, 2].map((axis) => Float64Array.from(byZ, (direction) => all[direction][axis]));
+  const views = { byZ, x, y, z, cosine: new Float64Array(z.length).fill(-2) };
   viewsOfGrids.set(grid, views);
   return views;
 }
 
 /** First place in `byZ` of a direction with at least this z. */
-function firstAbove({ z, byZ }: Views, least: number): number {
-  let [low, high] = [0, byZ.length];
+function firstAbove({ z }: Views, least: number): number {
+  let [low, high] = [0, z.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (z[byZ[middle]] < least) low = middle + 1;
+    if (z[middle] < least) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -79,8 +79,6 @@ export function directionPrior(
     m[3] * cx + m[4] * cy + m[5] * cz,
     m[6] * cx + m[7] * cy + m[8] * cz,
   ]);
-  const cosineWith = (direction: number, [mx, my, mz]: number[]) =>
-    mx * x[direction] + my * y[direction] + mz * z[direction];
   const found: number[] = [];
   const reach = Math.min(180, cutoff * sigma);
   // Rounding of the bounds must lose nothing: the distance decides.
@@ -90,10 +88,11 @@ export function directionPrior(
     const tilt = degrees(Math.acos(Math.max(-1, Math.min(1, mate[2]))));
     const top = tilt > reach ? Math.cos(((tilt - reach) * Math.PI) / 180) + slack : 2;
     const bottom = tilt + reach < 180 ? Math.cos(((tilt + reach) * Math.PI) / 180) - slack : -2;
-    for (let at = firstAbove(views, bottom); at < byZ.length && z[byZ[at]] <= top; at++) {
-      const direction = byZ[at];
-      const own = cosineWith(direction, mate);
+    const [mx, my, mz] = mate;
+    for (let at = firstAbove(views, bottom); at < z.length && z[at] <= top; at++) {
+      const own = mx * x[at] + my * y[at] + mz * z[at];
       if (own <= least) continue;
+      const direction = byZ[at];
       if (cosine[direction] === -2) found.push(direction);
       if (own > cosine[direction]) cosine[direction] = own;
     }
@@ -107,9 +106,11 @@ export function directionPrior(
   if (distances.some((distance) => distance < cutoff * sigma))
     return gaussianPrior(index.filter(near), distances.filter(near), sigma);
   let [nearest, most] = [0, -2];
-  for (let direction = 0; direction < z.length; direction++)
-    for (const mate of mates)
-      if (cosineWith(direction, mate) > most) [nearest, most] = [direction, cosineWith(direction, mate)];
+  for (const [mx, my, mz] of mates)
+    for (let at = 0; at < z.length; at++) {
+      const own = mx * x[at] + my * y[at] + mz * z[at];
+      if (own > most || (own === most && byZ[at] < nearest)) [nearest, most] = [byZ[at], own];
+    }
   return { index: Uint32Array.of(nearest), weight: Float64Array.of(1) };
 }
 
@@ -119,18 +120,22 @@ export function directionPrior(
  */
 export function psiPrior(grid: OrientationGrid, centre: number, sigma: number, bimodal = false): LocalPrior {
   if (!(sigma > 0)) return flatPrior(grid.psi.length);
-  const distances = grid.psi.map((psi) => {
-    const turned = Math.abs(psi - centre) % 360;
-    const distance = Math.min(turned, 360 - turned);
-    return bimodal && distance > 90 ? 180 - distance : distance;
-  });
-  const near = Uint32Array.from(distances.keys()).filter((psi) => distances[psi] < cutoff * sigma);
-  if (near.length > 0)
-    return gaussianPrior(
-      near,
-      Float64Array.from(near, (psi) => distances[psi]),
-      sigma,
-    );
-  const nearest = distances.indexOf(distances.reduce((least, value) => Math.min(least, value)));
-  return { index: Uint32Array.of(nearest), weight: Float64Array.of(1) };
+  const near: number[] = [];
+  const distances: number[] = [];
+  let [nearest, least] = [0, Number.POSITIVE_INFINITY];
+  for (let psi = 0; psi < grid.psi.length; psi++) {
+    const turned = Math.abs(grid.psi[psi] - centre) % 360;
+    const smaller = Math.min(turned, 360 - turned);
+    const distance = bimodal && smaller > 90 ? 180 - smaller : smaller;
+    if (distance < least) {
+      nearest = psi;
+      least = distance;
+    }
+    if (distance >= cutoff * sigma) continue;
+    near.push(psi);
+    distances.push(distance);
+  }
+  return near.length > 0
+    ? gaussianPrior(Uint32Array.from(near), Float64Array.from(distances), sigma)
+    : { index: Uint32Array.of(nearest), weight: Float64Array.of(1) };
 }

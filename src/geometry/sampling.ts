@@ -101,16 +101,23 @@ export function oversampledOrientations(
   psi: number,
   levels: number,
 ): EulerAngles[] {
-  if (levels === 0) return [{ rot: grid.rot[direction], tilt: grid.tilt[direction], psi: grid.psi[psi] }];
+  return Array.from({ length: 8 ** levels }, (_, child) =>
+    oversampledOrientation(grid, direction, psi, levels, child),
+  );
+}
+
+/** Number `child` of these fine orientations. */
+export function oversampledOrientation(
+  grid: OrientationGrid,
+  direction: number,
+  psi: number,
+  levels: number,
+  child: number,
+): EulerAngles {
   const parts = 2 ** levels;
-  return childPixels(grid.pixel[direction], levels).flatMap((pixel) => {
-    const { rot, tilt } = pixelDirection(grid.order + levels, pixel);
-    return Array.from({ length: parts }, (_, k) => ({
-      rot,
-      tilt,
-      psi: grid.psi[psi] + grid.psiStep * ((0.5 + k) / parts - 0.5),
-    }));
-  });
+  const pixels = childPixels(grid.pixel[direction], levels);
+  const { rot, tilt } = pixelDirection(grid.order + levels, pixels[Math.floor(child / parts)]);
+  return { rot, tilt, psi: grid.psi[psi] + grid.psiStep * ((0.5 + (child % parts)) / parts - 0.5) };
 }
 
 /** An orientation turned by the perturbation of an iteration: `instance` times the coarse step about each axis. */

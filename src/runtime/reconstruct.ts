@@ -137,11 +137,13 @@ async function griddingWeights(
 }
 
 /** 1 for elements inside the sphere, 0 outside. */
-function insideSphere({ radius, padding, maxShell }: CentredGeometry): Float64Array {
+function insideSphere({ radius, padding, maxShell }: CentredGeometry): Float32Array {
   const limit = Math.floor(padding * maxShell + 0.5) ** 2;
-  const inside = new Float64Array(centredLength({ radius }));
-  for (let z = -radius, at = 0; z <= radius; z++)
-    for (let y = -radius; y <= radius; y++)
-      for (let x = 0; x <= radius; x++, at++) if (x * x + y * y + z * z < limit) inside[at] = 1;
+  const inside = new Float32Array(centredLength({ radius }));
+  for (let z = -radius, row = 0; z <= radius; z++)
+    for (let y = -radius; y <= radius; y++, row += radius + 1) {
+      const left = limit - y * y - z * z;
+      if (left > 0) inside.fill(1, row, row + Math.min(radius + 1, Math.ceil(Math.sqrt(left))));
+    }
   return inside;
 }

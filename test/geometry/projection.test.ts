@@ -18,7 +18,7 @@ import {
   shellCounts,
   shiftImage,
 } from "../../src/geometry/fourier.js";
-import { maskOutside, softEdge, sphericalMask } from "../../src/geometry/mask.js";
+import { maskOutside, maskSphere, softEdge, sphericalMask } from "../../src/geometry/mask.js";
 import { makeProjector, projectSlice } from "../../src/geometry/projector.js";
 import { tinyParticles, tinyPixels } from "../support/golden.js";
 import { describeShared } from "../support/shared.js";
@@ -175,6 +175,22 @@ describe("masks", () => {
     const noise = new Float64Array(400).fill(-3);
     expect(maskOutside(values.slice(), [20, 20], 4, 2, noise)[0]).toBe(-3);
     expect(sphericalMask([6, 6, 6], 1, 1)[3 * 36 + 3 * 6 + 3]).toBe(1);
+  });
+
+  test.each([
+    [16, 5, 3],
+    [16, 0.4, 0.3],
+    [15, 6.5, 2],
+    [12, 6, 5],
+    [12, 30, 5],
+    [10, 3, 0],
+  ])("a map of %i voxels a side times a sphere of radius %d and edge %d", (box, radius, width) => {
+    const shape = [box, box, box];
+    const values = Float64Array.from({ length: box ** 3 }, () => 1 + Math.random());
+    const mask = sphericalMask(shape, radius, width);
+    const found = values.slice();
+    maskSphere(found, box, radius, width);
+    expect(found).toEqual(values.map((value, at) => value * mask[at]));
   });
 });
 

@@ -14,8 +14,10 @@ async function work(runtime) {
   const values = runtime.alloc("real", "values", 2 ** 23 + 2 ** 20);
   const box = runtime.alloc("real", "box", 64);
   const half = runtime.alloc("complex", "half", 40);
-  // More than the staging memory holds.
-  runtime.upload(values, new Float32Array(values.length).fill(2));
+  // More than the staging memory holds, and than one piece of a download.
+  const ramp = new Float32Array(values.length);
+  for (let at = 0; at < ramp.length; at++) ramp[at] = at;
+  runtime.upload(values, ramp);
   await runtime.clear(box);
   runtime.upload(
     box,
@@ -27,7 +29,9 @@ async function work(runtime) {
   await runtime.finish();
   const [mean] = await runtime.download(half, 0, 1);
   if (mean !== 63 / 2) throw new Error(`a mean of ${mean}`);
-  await runtime.download(values);
+  const found = await runtime.download(values);
+  const wrong = found.findIndex((value, at) => value !== at);
+  if (wrong >= 0) throw new Error(`${found[wrong]} at ${wrong}`);
 }
 
 async function attempt(fault) {

@@ -1,8 +1,14 @@
 #include "waiting.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "errors.h"
+
+namespace {
+// A download of more comes in pieces of this size through two halves of one pinned block.
+constexpr size_t piece = 16 << 20;
+}  // namespace
 
 Waiting::Waiting(Napi::Env env, std::shared_ptr<Context> context)
     : Napi::AsyncWorker(env), promise(Napi::Promise::Deferred::New(env)), context(std::move(context)) {}
@@ -18,8 +24,9 @@ Napi::Value Waiting::start(Napi::Env env, std::shared_ptr<Context> context, CUde
       Napi::ArrayBuffer result = Napi::ArrayBuffer::New(env, bytes);
       waiting->target = result.Data();
       waiting->result = Napi::Persistent(result);
-      waiting->pinned = context->take_pinned(bytes);
-      CHECKED(cuda, cuMemcpyDtoHAsync_v2, waiting->pinned.address, from, bytes, context->stream);
+      waiting->from = from;
+      waiting->pinned = context->take_pinned(bytes <= piece ? bytes : 2 * piece);
+      if (bytes <= piece) CHECKED(cuda, cuMemcpyDtoHAsync_v2, waiting->pinned.address, from, bytes, context->stream);
     }
     CHECKED(cuda, cuEventRecord, waiting->event, context->stream);
   } catch (...) {
@@ -40,11 +47,28 @@ void Waiting::finish_work() {
   pinned.address = nullptr;
 }
 
+void Waiting::fetch_pieces() {
+  Driver& cuda = *context->driver;
+  const auto half = [this](size_t at) { return static_cast<char*>(pinned.address) + at / piece % 2 * piece; };
+  const auto length = [this](size_t at) { return std::min(piece, bytes - at); };
+  const auto request = [&](size_t at) {
+    CHECKED(cuda, cuMemcpyDtoHAsync_v2, half(at), from + at, length(at), context->stream);
+    CHECKED(cuda, cuEventRecord, event, context->stream);
+  };
+  request(0);
+  for (size_t at = 0; at < bytes; at += piece) {
+    CHECKED(cuda, cuEventSynchronize, event);
+    if (bytes - at > piece) request(at + piece);
+    memcpy(static_cast<char*>(target) + at, half(at), length(at));
+  }
+}
+
 void Waiting::Execute() {
   try {
     context->enter();
     CHECKED(*context->driver, cuEventSynchronize, event);
-    if (bytes > 0) memcpy(target, pinned.address, bytes);
+    if (bytes > piece) fetch_pieces();
+    else if (bytes > 0) memcpy(target, pinned.address, bytes);
   } catch (const DriverError& error) {
     failure = error;
   }

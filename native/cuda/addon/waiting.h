@@ -6,7 +6,8 @@
 
 #include "context.h"
 
-// Waits on another thread for all work queued so far, then resolves a promise: with bytes of the device, or undefined.
+// Waits on another thread for all work queued so far, then resolves a promise: with bytes of the device, or undefined. Bytes in more than one
+// piece are read on the way: nothing that is queued before the promise resolves may write there.
 class Waiting : public Napi::AsyncWorker {
  public:
   // Queues the copy of `bytes` at `from` (none where 0) and starts to wait.
@@ -20,11 +21,13 @@ class Waiting : public Napi::AsyncWorker {
  private:
   Waiting(Napi::Env env, std::shared_ptr<Context> context);
   void finish_work();
+  void fetch_pieces();
 
   Napi::Promise::Deferred promise;
   std::shared_ptr<Context> context;
   CUevent event = nullptr;
   Context::Pinned pinned{nullptr, 0};
+  CUdeviceptr from = 0;
   size_t bytes = 0;
   Napi::Reference<Napi::ArrayBuffer> result;
   void* target = nullptr;

@@ -1,6 +1,7 @@
 import type { ParticleSet } from "../../em/particles.js";
 import type { Refinement } from "../../em/refinement.js";
 import { UserError } from "../../errors.js";
+import { firstNotFinite } from "../../formats/mrc/index.js";
 import { formatImageName } from "../../formats/star/index.js";
 import type { IterationFiles } from "./file-names.js";
 import type { ImageStore } from "./image-store.js";
@@ -53,11 +54,7 @@ export function imageWarnings(
   return warnings;
 }
 
-/** Also of maps of tens of millions of voxels, for which a callback an element would take seconds. */
-function allFinite(values: Float32Array | Float64Array): boolean {
-  for (let at = 0; at < values.length; at++) if (values[at] - values[at] !== 0) return false;
-  return true;
-}
+const allFinite = (values: Float32Array | Float64Array): boolean => firstNotFinite(values) < 0;
 
 /** @throws UserError where a state holds values that are no numbers, which no file should hold. */
 export function refuseBrokenState({ models, iteration }: Refinement): void {

@@ -74,13 +74,15 @@ export class ImageStore implements ImageSource {
     const { disk, set, kept, isKept } = this;
     const area = set.box ** 2;
     if (kept !== undefined && particles.every((p) => isKept[p] === 1)) {
+      let gathered: Float32Array | undefined;
       for (let first = 0; first < particles.length; first += size) {
         const some = particles.slice(first, first + size);
         if (some.every((p, i) => p === some[0] + i)) {
           yield { particles: some, images: kept.subarray(some[0] * area, (some[0] + some.length) * area) };
           continue;
         }
-        const images = new Float32Array(some.length * area);
+        gathered ??= new Float32Array(Math.min(size, particles.length) * area);
+        const images = gathered.subarray(0, some.length * area);
         for (const [i, p] of some.entries()) images.set(kept.subarray(p * area, (p + 1) * area), i * area);
         yield { particles: some, images };
       }
@@ -109,8 +111,9 @@ export class ImageStore implements ImageSource {
   private examine(particle: number, image: Float32Array): void {
     const [first] = image;
     let [finite, constant] = [true, true];
-    for (const value of image) {
-      if (!Number.isFinite(value)) finite = false;
+    for (let at = 0; at < image.length; at++) {
+      const value = image[at];
+      if (value - value !== 0) finite = false;
       if (value !== first) constant = false;
     }
     if (!finite) this.notFinite.push(particle);
@@ -134,10 +137,13 @@ function outside(box: number, radius: number): Uint32Array {
 /** Mean and standard deviation of some pixels. */
 function moments(image: Float32Array, pixels: Uint32Array): [number, number] {
   let sum = 0;
-  for (const at of pixels) sum += image[at];
+  for (let n = 0; n < pixels.length; n++) sum += image[pixels[n]];
   const mean = sum / pixels.length;
   let squares = 0;
-  for (const at of pixels) squares += (image[at] - mean) ** 2;
+  for (let n = 0; n < pixels.length; n++) {
+    const difference = image[pixels[n]] - mean;
+    squares += difference * difference;
+  }
   return [mean, Math.sqrt(squares / (pixels.length - 1))];
 }
 

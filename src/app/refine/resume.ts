@@ -4,7 +4,7 @@ import type { ClassModel, Model } from "../../em/model.js";
 import { type ParticleSet, particleSet } from "../../em/particles.js";
 import type { Refinement } from "../../em/refinement.js";
 import { FormatError, UserError } from "../../errors.js";
-import { openMrc } from "../../formats/mrc/index.js";
+import { firstNotFinite, openMrc } from "../../formats/mrc/index.js";
 import type { Disk } from "../../formats/source.js";
 import { readStar, type StarFile, type StarTable } from "../../formats/star/index.js";
 import { wholePart } from "./write-iteration.js";
@@ -40,7 +40,7 @@ export async function readCube(
     if (width !== height || width !== count)
       throw new FormatError({ file: path }, `a map of ${width} x ${height} x ${count} voxels, not a cube`);
     const map = await file.readVolume();
-    const bad = map.findIndex((value) => !Number.isFinite(value));
+    const bad = firstNotFinite(map);
     if (bad >= 0) throw new FormatError({ file: path }, `voxel ${bad} is not a finite number`);
     return { map, box: width, pixelSize: file.pixelSize?.[0] };
   } finally {

@@ -49,6 +49,18 @@ export async function writeMap(
   }
 }
 
+/** Files that are written at a time: one goes to the disk while the statistics of another are taken. */
+const writtenTogether = 4;
+
+/** Write files, some at a time. Throws the first failure when none is being written any more. */
+async function writeAll(files: readonly (() => Promise<void>)[]): Promise<void> {
+  for (let first = 0; first < files.length; first += writtenTogether) {
+    const some = files.slice(first, first + writtenTogether).map((write) => write());
+    for (const result of await Promise.allSettled(some))
+      if (result.status === "rejected") throw result.reason;
+  }
+}
+
 /**
  * Write the files of an iteration; the optimiser's file, which names the others, last. Without maximisation only the particles are new.
  * Returns the names of what holds the state.
@@ -67,9 +79,16 @@ export async function writeIteration(
     await writeTables(disk, files.data, dataTables(refinement, set));
     return { ...iterationFiles(root, 0, models.length > 1, options.K), data: files.data };
   }
+  await writeAll(
+    models.flatMap((model, h) =>
+      model.classes.map(
+        ({ map }, k) =>
+          () =>
+            writeMap(disk, files.maps[h][k], map, model.box, model.pixelSize),
+      ),
+    ),
+  );
   for (const [h, model] of models.entries()) {
-    for (const [k, { map }] of model.classes.entries())
-      await writeMap(disk, files.maps[h][k], map, model.box, model.pixelSize);
     const tables = modelTables(model, set, options, files.maps[h], automation.localSigma);
     await writeTables(disk, files.models[h], tables);
   }
@@ -92,9 +111,12 @@ export async function writeFinal(
   const [model] = refinement.models;
   const files = iterationFiles(root, undefined, false, 1);
   const halves = final.unfiltered.map((_, h) => `${root}_half${h + 1}_class001_unfil.mrc`);
-  for (const [h, map] of final.unfiltered.entries())
-    await writeMap(disk, halves[h], map, model.box, model.pixelSize);
-  await writeMap(disk, files.maps[0][0], model.classes[0].map, model.box, model.pixelSize);
+  await writeAll(
+    [...halves, files.maps[0][0]].map((path, at) => () => {
+      const map = at < halves.length ? final.unfiltered[at] : model.classes[0].map;
+      return writeMap(disk, path, map, model.box, model.pixelSize);
+    }),
+  );
   await writeTables(
     disk,
     files.models[0],

@@ -53,3 +53,9 @@ export class Moments {
     };
   }
 }
+
+/** Where the first number is that is not finite, or -1. A callback a voxel would take seconds for a large map. */
+export function firstNotFinite(values: Float32Array | Float64Array): number {
+  for (let at = 0; at < values.length; at++) if (values[at] - values[at] !== 0) return at;
+  return -1;
+}

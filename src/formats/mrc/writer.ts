@@ -44,8 +44,9 @@ export class MrcWriter {
       );
     const bytes =
       mode === 2 ? new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength) : this.halves(pixels);
-    await this.sink.write(bytes);
+    const writing = this.sink.write(bytes);
     this.moments.add(pixels);
+    await writing;
     this.written += images;
   }
 
