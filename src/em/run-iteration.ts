@@ -4,6 +4,7 @@ import { angularStep, orientationGrid } from "../geometry/sampling.js";
 import type { PointGroup } from "../geometry/symmetry.js";
 import { translationGrid } from "../geometry/translations.js";
 import type { CentredGeometry } from "../runtime/contract.js";
+import { joinScreenReports, type ScreenReport } from "../runtime/screen-tables.js";
 import {
   type Automation,
   coarserSampling,
@@ -45,6 +46,8 @@ export interface IterationReport {
   readonly limited: number;
   /** Bytes of the fine weights of all batches: compressed, and what all samples would take. */
   readonly weightBytes: { compressed: number; dense: number };
+  /** How the coarse passes went where they were screened. */
+  readonly screen?: ScreenReport;
   /** Particles worked through. */
   readonly done: number;
   /** Maps of a converged refinement. */
@@ -319,6 +322,8 @@ async function expectAll(
       report.limited += result.limited;
       report.weightBytes.compressed += result.result.weightBytes.compressed;
       report.weightBytes.dense += result.result.weightBytes.dense;
+      const screen = joinScreenReports(report.screen, result.result.screen);
+      if (screen !== undefined) report.screen = screen;
       report.done += result.particles.length;
       watch.progress?.(report.done, set.count);
     }

@@ -110,6 +110,9 @@ describeCuda("a device that fails on the way", () => {
   it("ends the run with what to do, and keeps what was saved", () => {
     // The calls of one iteration, of the same run to its end.
     refined({}, ...cuda, ..."--iter 2 --o whole/run".split(" "));
+    // The screen's certificate of each iteration is in the log.
+    const told = eventsOf(join(folder, "whole")).filter(({ kind }) => kind === "iteration");
+    expect(told.at(-1)).toMatchObject({ screen: { ratio: expect.any(Number), kept: expect.any(Number) } });
     const { cuLaunchKernel } = JSON.parse(readFileSync(report, "utf8")).calls;
     const said = refused(
       { FAIL: `cuLaunchKernel:${cuLaunchKernel - 5}:719` },

@@ -27,7 +27,8 @@ inline __half __float2half_rn(float x) {
   int exponent = -14;
   if (size >= ldexpf(1, -14)) exponent = ilogbf(size);
   // Units in the last place; what rounds up to the next power of two carries into the exponent.
-  const unsigned units = (unsigned)rintf(ldexpf(size, 10 - exponent));
+  const float scaled = ldexpf(size, 10 - exponent);
+  const unsigned units = (unsigned)(emulated::truncating ? truncf(scaled) : rintf(scaled));
   const unsigned bits = units < 1024 ? units : (unsigned)((exponent + 14) << 10) + units;
   return {(unsigned short)(sign | bits)};
 }

@@ -1,5 +1,6 @@
 // A CUDA driver without a device: the functions that the addon uses, over host memory. Work is done when it is queued. It calls itself emulated.
 //   CRYOTILE_EMULATOR_FAIL     see faults.h
+//   CRYOTILE_EMULATOR_TRUNCATE 1: numbers are cut off to half precision, not rounded
 //   CRYOTILE_EMULATOR_DEVICES  devices as name:bytes:display, separated by commas
 //   CRYOTILE_EMULATOR_VERSION  the version that it tells, such as 12040
 //   CRYOTILE_EMULATOR_REPORT   a file that is told, at the end of the process, what is still held and which functions were called how often
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "driver_api.h"
+#include "emulated.h"
 #include "faults.h"
 #include "fibers.h"
 #include "kernels.h"
@@ -124,6 +126,8 @@ CUresult cuInit(unsigned) {
     const std::lock_guard<std::recursive_mutex> turn(state().mutex);
     state().faults.begin();
     state().devices = requested_devices();
+    const char* const cut = getenv("CRYOTILE_EMULATOR_TRUNCATE");
+    emulated::truncating = cut != nullptr && strcmp(cut, "1") == 0;
     state().contexts.resize(state().devices.size());
   }
   ENTER();

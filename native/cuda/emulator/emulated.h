@@ -35,6 +35,8 @@ inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
 namespace emulated {
 // Wait for the other threads of the block.
 void block_barrier();
+// Conversions to half precision cut off instead of rounding: what tests of rounding must notice.
+inline bool truncating = false;
 // Dynamic shared memory of the block.
 extern char dynamic_shared[];
 // Give `bits` to the warp; those of all lanes, until the warp meets twice more.

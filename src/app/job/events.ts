@@ -1,5 +1,6 @@
 import type { Phase } from "../../em/phase-clock.js";
 import type { Scope } from "../../runtime/arena.js";
+import type { ScreenReport } from "../../runtime/screen-tables.js";
 
 /** One class (or half set) after an iteration. Spectra by shell 0 .. box / 2. */
 export interface ClassSummary {
@@ -78,6 +79,8 @@ export type JobEvent = { readonly time: number } & (
       readonly significant: readonly number[];
       /** Particles whose weights were all zero or whose image was not finite. */
       readonly failed: number;
+      /** Where the coarse pass was screened (docs/screen.md). */
+      readonly screen?: ScreenReport;
       readonly seconds: Readonly<Record<Phase, number>>;
       /** Highest top of the device's arena, and what it was over the iteration: pairs of seconds and bytes. */
       readonly peakBytes: number;

@@ -322,6 +322,7 @@ function tell(
     ),
     significant,
     failed: report.failed,
+    ...(report.screen === undefined ? {} : { screen: report.screen }),
     seconds,
     peakBytes: runtime.memory.peak,
     memoryTop: curve.take(),

@@ -65,6 +65,12 @@ const eventSchema = v.variant("kind", [
     classes: v.array(classSummary),
     significant: reals,
     failed: real,
+    screen: v.exactOptional(
+      v.object({
+        ...{ bound: real, ratio: real, wide: whole, broken: whole },
+        ...{ candidates: whole, kept: whole, audited: whole },
+      }),
+    ),
     seconds: v.object(v.entriesFromList(phases, v.optional(real, 0))),
     peakBytes: real,
     memoryTop: v.array(v.tuple([real, real])),
