@@ -11,12 +11,12 @@ export interface ParticleMask {
 }
 
 export interface PrepareImages {
-  /** Images as read: real [i][y][x]. */
+  /** Images as read, these and maybe others: real [image][y][x]. */
   readonly images: DeviceBuffer;
   readonly count: number;
   readonly box: number;
-  /** Whole pixels by which the content moves (pairs x, y), and factors of the normalisation. */
-  readonly shift_i2: DeviceBuffer;
+  /** Which image, and the whole pixels by which its content moves (x, y); and factors of the normalisation. */
+  readonly moves_i3: DeviceBuffer;
   readonly factor_i: DeviceBuffer;
   readonly mask: ParticleMask;
   /** Pixel sets to fill from the masked images, and from the images without mask. */
