@@ -90,7 +90,8 @@ export class InitialNoise {
     const shells = Math.floor(this.box / 2) + 1;
     for (let i = 0; i < group_i.length; i++) {
       for (let s = 0; s < shells; s++) this.sums[group_i[i]][s] += power[i * shells + s];
-      for (let at = 0, from = i * size; at < size; at++) mean[at] += images[from + at];
+      const image = images.subarray(i * size, (i + 1) * size);
+      for (let at = 0; at < size; at++) mean[at] += image[at];
       this.members[group_i[i]]++;
       this.total++;
     }
