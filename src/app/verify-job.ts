@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { canHold, HeldImages } from "../em/held-images.js";
+import { HeldImages } from "../em/held-images.js";
 import { largestBatch } from "../em/memory.js";
 import type { RefineOptions } from "../em/options.js";
 import { type ParticleSet, particleSet } from "../em/particles.js";
@@ -225,7 +225,7 @@ async function iterate(
   isReference: boolean,
 ): Promise<Refinement> {
   const group = pointGroup(options.sym, { relionUnit: true });
-  const held = canHold(runtime.layout, set) ? { held: new HeldImages(runtime, set) } : {};
+  const held = runtime.layout.holdsImages ? { held: new HeldImages(runtime, set) } : {};
   const context: RefineContext = { runtime, set, options, images, group, references: maps.length, ...held };
   const { refinement } = await nextIteration(context, await startRefinement(context, maps), {
     async chooseBatch(input) {

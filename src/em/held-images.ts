@@ -1,4 +1,4 @@
-import type { DeviceBuffer, Runtime, RuntimeLayout } from "../runtime/contract.js";
+import type { DeviceBuffer, Runtime } from "../runtime/contract.js";
 import type { ParticleSet } from "./particles.js";
 
 type Shape = Pick<ParticleSet, "count" | "box">;
@@ -6,10 +6,6 @@ type Shape = Pick<ParticleSet, "count" | "box">;
 /** Room for the images of all particles: real [particle][y][x]. */
 export const allocImages = (runtime: Runtime, { count, box }: Shape): DeviceBuffer =>
   runtime.alloc("real", "particle images", count * box ** 2);
-
-/** Whether images of this set can stay on such a device: their numbers fit an index. */
-export const canHold = (layout: RuntimeLayout, { count, box }: Shape): boolean =>
-  layout.holdsImages && count * box ** 2 < 2 ** 32;
 
 /** The images of all particles, which stay on the device from one iteration to the next: outermost in its memory. */
 export class HeldImages {

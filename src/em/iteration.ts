@@ -82,8 +82,9 @@ export interface BatchResult {
   readonly limited: number;
 }
 
-/** Bytes of view buffers at a time. */
+/** Bytes of view buffers at a time, and those on devices with much memory, where more views at a time are faster. */
 const viewBytes = 2 ** 26;
+const manyViewBytes = 2 ** 28;
 /** Coarse samples that a particle of a batch may keep on average. */
 const keptEach = 4096;
 
@@ -302,10 +303,11 @@ export class DeviceIteration {
     const groups = batchSize * Math.min(each * translations, keptEach);
     const runs = Math.min(groups, batchSize * each);
     const views = runs * model.rotations;
+    const bytes = this.runtime.layout.holdsImages ? manyViewBytes : viewBytes;
     return {
       groups,
       runs,
-      blockViews: Math.max(1, Math.min(views, Math.floor(viewBytes / (32 * pixels.sums.count)))),
+      blockViews: Math.max(1, Math.min(views, Math.floor(bytes / (32 * pixels.sums.count)))),
     };
   }
 

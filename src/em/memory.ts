@@ -6,7 +6,7 @@ import { centredLength } from "../runtime/tables.js";
 import { accuracyBuffers } from "./accuracy.js";
 import type { Keep } from "./grid-tables.js";
 import { reconstructHalves } from "./halves.js";
-import { allocImages, canHold } from "./held-images.js";
+import { allocImages } from "./held-images.js";
 import { type BatchChoice, DeviceIteration, type IterationInput } from "./iteration.js";
 import { accuracyParticles } from "./model-update.js";
 import { DeviceReferences } from "./references.js";
@@ -114,7 +114,7 @@ export async function largestBatch(
     return best;
   };
   const kept = input.correlation ? [] : (["views", "slices"] as const);
-  const held = canHold(layout, input.set) ? [true, false] : [false];
+  const held = layout.holdsImages ? [true, false] : [false];
   const least = Math.min(worthwhile, most);
   let best: BatchPlan | undefined;
   for (const keep of kept) for (const hold of held) best ??= await search(keep, least, hold);

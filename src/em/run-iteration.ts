@@ -295,7 +295,7 @@ export async function nextIteration(
     for (const model of models) await filterAgain(context, model, oneClass);
   if (options.flattenSolvent && !last)
     for (const model of models)
-      for (const own of model.classes) own.map = flattenSolvent(own.map, set.box, set.pixelSize, options);
+      for (const own of model.classes) flattenSolvent(own.map, set.box, set.pixelSize, options);
   const resolution =
     options.iniHigh > 0 && iteration === 1 && options.firstIterCc
       ? initialResolution(set.box, set.pixelSize, options.iniHigh)

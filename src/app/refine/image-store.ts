@@ -140,7 +140,7 @@ function moments(image: Float32Array, pixels: Uint32Array): [number, number] {
     squares += difference * difference;
   }
   const offset = sum / pixels.length;
-  return [shift + offset, Math.sqrt((squares - sum * offset) / (pixels.length - 1))];
+  return [shift + offset, Math.sqrt(Math.max(0, squares - sum * offset) / (pixels.length - 1))];
 }
 
 /** RELION's test of a background that should have mean 0 and standard deviation 1. */

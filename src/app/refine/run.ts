@@ -1,5 +1,5 @@
 import { basename, dirname } from "node:path";
-import { canHold, HeldImages } from "../../em/held-images.js";
+import { HeldImages } from "../../em/held-images.js";
 import { largestBatch } from "../../em/memory.js";
 import { halfSets, type RefineContext, type Refinement, startRefinement } from "../../em/refinement.js";
 import { type IterationReport, nextIteration } from "../../em/run-iteration.js";
@@ -152,7 +152,7 @@ async function iterate(
     set,
     options,
     images,
-    ...(canHold(runtime.layout, set) ? { held: new HeldImages(runtime, set) } : {}),
+    ...(runtime.layout.holdsImages ? { held: new HeldImages(runtime, set) } : {}),
     ...(host.rest === undefined ? {} : { rest: () => host.rest?.() ?? Promise.resolve() }),
     group,
     references: start.kind === "new" ? start.maps.length : start.references,

@@ -86,14 +86,11 @@ export class Moments {
   }
 }
 
-/** Where the first number is that is not finite, or -1. Zero times what is not finite is not zero. */
+/** Where the first number is that is not finite, or -1. */
 export function firstNotFinite(values: Float32Array | Float64Array): number {
-  for (let first = 0; first < values.length; first += blockLength) {
-    const end = Math.min(values.length, first + blockLength);
-    let none = 0;
-    for (let at = first; at < end; at++) none += 0 * values[at];
-    if (none === 0) continue;
-    for (let at = first; at < end; at++) if (values[at] - values[at] !== 0) return at;
-  }
+  if (values instanceof Float64Array) return values.findIndex((value) => !Number.isFinite(value));
+  // Whole numbers compare in a fraction of the time: the exponent of what is not finite is all ones.
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let at = 0; at < bits.length; at++) if ((bits[at] & 0x7f800000) === 0x7f800000) return at;
   return -1;
 }
