@@ -49,8 +49,9 @@ describe("images that stay on the device", () => {
   });
 
   it("are in the plan to the byte, and give way to what saves more", async () => {
-    const runtime = await openNodeCpu({ threads: 2, bytes: 2 ** 28 });
-    const layout = { ...runtime.layout, holdsImages: true };
+    const cpu = await openNodeCpu({ threads: 2, bytes: 2 ** 28 });
+    const layout = { ...cpu.layout, holdsImages: true };
+    const runtime = { ...cpu, layout };
     const context = await tinyContext(runtime, { iter: 1 });
     const { set } = context;
     const held = new HeldImages(runtime, set);
