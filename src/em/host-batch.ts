@@ -209,13 +209,11 @@ function seededPriors(input: IterationInput, particles: readonly number[]): Floa
   const shared = orientationPriors(input);
   const { search, seeds } = input;
   const values = new Float64Array(particles.length * shared.length);
-  for (const [i, particle] of particles.entries())
-    values.set(
-      shared.map((prior, at) =>
-        Math.floor(at / search.orientations) === seeds?.[particle] ? prior : logZero,
-      ),
-      i * shared.length,
-    );
+  values.fill(logZero);
+  for (const [i, particle] of particles.entries()) {
+    const first = (seeds?.[particle] ?? 0) * search.orientations;
+    values.set(shared.subarray(first, first + search.orientations), i * shared.length + first);
+  }
   return values;
 }
 

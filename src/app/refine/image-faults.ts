@@ -1,7 +1,7 @@
 import type { ParticleSet } from "../../em/particles.js";
 import type { Refinement } from "../../em/refinement.js";
 import { UserError } from "../../errors.js";
-import { firstNotFinite } from "../../formats/mrc/index.js";
+import { type PixelStatistics, statisticsOf } from "../../formats/mrc/index.js";
 import { formatImageName } from "../../formats/star/index.js";
 import type { IterationFiles } from "./file-names.js";
 import type { ImageStore } from "./image-store.js";
@@ -54,13 +54,12 @@ export function imageWarnings(
   return warnings;
 }
 
-const allFinite = (values: Float32Array | Float64Array): boolean => firstNotFinite(values) < 0;
-
 /** @throws UserError where a state holds values that are no numbers, which no file should hold. */
-export function refuseBrokenState({ models, iteration }: Refinement): void {
-  const broken = models.flatMap((model) => [
-    ...(model.noise.some((spectrum) => !allFinite(spectrum)) ? ["noise spectra"] : []),
-    ...(model.classes.some(({ map }) => !allFinite(map)) ? ["maps"] : []),
+export function checkState({ models, iteration }: Refinement): PixelStatistics[][] {
+  const statistics = models.map(({ classes }) => classes.map(({ map }) => statisticsOf(map)));
+  const broken = models.flatMap((model, h) => [
+    ...(model.noise.some((spectrum) => !spectrum.every(Number.isFinite)) ? ["noise spectra"] : []),
+    ...(statistics[h].some(({ notFinite }) => notFinite > 0) ? ["maps"] : []),
     ...(Number.isFinite(model.averageNorm) ? [] : ["norm corrections"]),
     ...(Number.isFinite(model.sigmaOffset) ? [] : ["spread of the origins"]),
   ]);
@@ -68,6 +67,7 @@ export function refuseBrokenState({ models, iteration }: Refinement): void {
     throw new UserError(
       `iteration ${iteration}: the ${[...new Set(broken)].join(" and ")} are not finite numbers and were not written; look for images that are far from normalised (cryotile info), and check --particle_diameter and the pixel size`,
     );
+  return statistics;
 }
 
 /** More failed particles than this share end the run. */

@@ -17,9 +17,9 @@ import { withRemedy } from "./device-faults.js";
 import type { IterationFiles } from "./file-names.js";
 import { hostBytes, largestBatchOf } from "./host-memory.js";
 import {
+  checkState,
   imageWarnings,
   refuseBadImages,
-  refuseBrokenState,
   refuseFailures,
   refuseWildImages,
 } from "./image-faults.js";
@@ -181,9 +181,9 @@ async function iterate(
     const half = options.autoRefine ? halfSets(set, options.randomSeed) : undefined;
     state = asWritten(await looked(startRefinement(context, start.maps, half)));
     if (args.checkNorm) refuseWildImages(images, set);
-    refuseBrokenState(state);
+    const statistics = checkState(state);
     for (const message of imageWarnings(images, set, args.checkNorm)) warn(message);
-    const files = await writeIteration(disk, state, set, facts, group);
+    const files = await writeIteration(disk, state, statistics, set, facts, group);
     saved = files.optimiser;
     await host.saved?.(files);
   } else state = start.refinement;
@@ -233,11 +233,11 @@ async function iterate(
       },
     });
     const { refinement, report: told } = await looked(work).finally(() => progress?.stop());
-    refuseBrokenState(refinement);
     state = asWritten(refinement);
+    const statistics = checkState(state);
     const files =
       told.final === undefined
-        ? await writeIteration(disk, state, set, facts, group)
+        ? await writeIteration(disk, state, statistics, set, facts, group)
         : await writeFinal(disk, state, told.final, set, facts, group);
     if (told.final === undefined) saved = files.optimiser;
     told.clock.lap("write");

@@ -2,7 +2,7 @@ import type { FinalMaps } from "../../em/halves.js";
 import type { Model } from "../../em/model.js";
 import type { ParticleSet } from "../../em/particles.js";
 import type { Refinement } from "../../em/refinement.js";
-import { createMrc } from "../../formats/mrc/index.js";
+import { createMrc, type PixelStatistics } from "../../formats/mrc/index.js";
 import type { Disk } from "../../formats/source.js";
 import { type StarTable, writeStar } from "../../formats/star/index.js";
 import { realAsWritten as written } from "../../formats/star/number.js";
@@ -30,6 +30,7 @@ export async function writeMap(
   map: Float32Array | Float64Array,
   box: number,
   pixelSize: number,
+  statistics?: PixelStatistics,
 ): Promise<void> {
   const sink = await disk.create(path);
   try {
@@ -40,6 +41,7 @@ export async function writeMap(
       count: box,
       mode: 2,
       pixelSize,
+      ...(statistics === undefined ? {} : { statistics }),
     });
     await writer.write(float32(map));
     await writer.finish();
@@ -63,11 +65,12 @@ async function writeAll(files: readonly (() => Promise<void>)[]): Promise<void> 
 
 /**
  * Write the files of an iteration; the optimiser's file, which names the others, last. Without maximisation only the particles are new.
- * Returns the names of what holds the state.
+ * `statistics` are those of the maps, by model and class. Returns the names of what holds the state.
  */
 export async function writeIteration(
   disk: Disk,
   refinement: Refinement,
+  statistics: readonly (readonly PixelStatistics[])[],
   set: ParticleSet,
   facts: RunFacts,
   group: PointGroup,
@@ -84,7 +87,7 @@ export async function writeIteration(
       model.classes.map(
         ({ map }, k) =>
           () =>
-            writeMap(disk, files.maps[h][k], map, model.box, model.pixelSize),
+            writeMap(disk, files.maps[h][k], map, model.box, model.pixelSize, statistics[h][k]),
       ),
     ),
   );

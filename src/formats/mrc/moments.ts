@@ -31,33 +31,46 @@ export class Moments {
   /** Adds a block in which all pixels are finite, or says that some are not. */
   private addFinite(block: Float32Array): boolean {
     const shift = this.shift ?? block[0];
-    let [low, high, even, odd, evenSquares, oddSquares] = [block[0], block[0], 0, 0, 0, 0];
-    const pairs = block.length - (block.length % 2);
-    for (let i = 0; i < pairs; i += 2) {
-      const one = block[i];
-      const two = block[i + 1];
-      const a = one - shift;
-      const b = two - shift;
-      even += a;
-      odd += b;
-      evenSquares += a * a;
-      oddSquares += b * b;
-      low = Math.min(low, one, two);
-      high = Math.max(high, one, two);
+    let low = block[0];
+    let high = block[0];
+    // Four sums at a time: one addition need not wait for the one before.
+    let [s0, s1, s2, s3, q0, q1, q2, q3] = [0, 0, 0, 0, 0, 0, 0, 0];
+    const fours = block.length - (block.length % 4);
+    for (let i = 0; i < fours; i += 4) {
+      const a = block[i];
+      const b = block[i + 1];
+      const c = block[i + 2];
+      const d = block[i + 3];
+      if (a < low) low = a;
+      if (b < low) low = b;
+      if (c < low) low = c;
+      if (d < low) low = d;
+      if (a > high) high = a;
+      if (b > high) high = b;
+      if (c > high) high = c;
+      if (d > high) high = d;
+      s0 += a - shift;
+      s1 += b - shift;
+      s2 += c - shift;
+      s3 += d - shift;
+      q0 += (a - shift) * (a - shift);
+      q1 += (b - shift) * (b - shift);
+      q2 += (c - shift) * (c - shift);
+      q3 += (d - shift) * (d - shift);
     }
-    for (let i = pairs; i < block.length; i++) {
-      const difference = block[i] - shift;
-      even += difference;
-      evenSquares += difference * difference;
-      low = Math.min(low, block[i]);
-      high = Math.max(high, block[i]);
+    for (let i = fours; i < block.length; i++) {
+      const value = block[i];
+      if (value < low) low = value;
+      if (value > high) high = value;
+      s0 += value - shift;
+      q0 += (value - shift) * (value - shift);
     }
-    const squares = evenSquares + oddSquares;
+    const squares = q0 + q1 + q2 + q3;
     if (squares - squares !== 0) return false;
     this.shift = shift;
     this.minimum = Math.min(this.minimum, low);
     this.maximum = Math.max(this.maximum, high);
-    this.sum += even + odd;
+    this.sum += s0 + s1 + s2 + s3;
     this.squares += squares;
     this.finite += block.length;
     return true;
@@ -84,6 +97,13 @@ export class Moments {
       notFinite,
     };
   }
+}
+
+/** The statistics of a whole map. */
+export function statisticsOf(pixels: Float32Array | Float64Array): PixelStatistics {
+  const moments = new Moments();
+  moments.add(pixels instanceof Float32Array ? pixels : Float32Array.from(pixels));
+  return moments.result();
 }
 
 /** Where the first number is that is not finite, or -1. */

@@ -2,7 +2,7 @@ import { UserError } from "../../errors.js";
 import type { ByteSink } from "../source.js";
 import { toHalf } from "./float16.js";
 import { headerBytes } from "./header.js";
-import { Moments } from "./moments.js";
+import { Moments, type PixelStatistics } from "./moments.js";
 import type { MrcKind } from "./reader.js";
 
 export interface CreateMrcOptions {
@@ -19,6 +19,8 @@ export interface CreateMrcOptions {
   readonly origin?: readonly [number, number, number];
   /** Up to 80 ASCII characters. */
   readonly label?: string;
+  /** Those of all pixels, where they are known; else they are taken on the way. */
+  readonly statistics?: PixelStatistics;
 }
 
 /** An MRC file that is being written image by image (section by section). */
@@ -45,7 +47,7 @@ export class MrcWriter {
     const bytes =
       mode === 2 ? new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength) : this.halves(pixels);
     const writing = this.sink.write(bytes);
-    this.moments.add(pixels);
+    if (this.options.statistics === undefined) this.moments.add(pixels);
     await writing;
     this.written += images;
   }
@@ -57,7 +59,7 @@ export class MrcWriter {
       await this.sink.abort();
       throw new RangeError(`${this.sink.name}: ${this.written} of ${count} images were written`);
     }
-    const { minimum, maximum, mean, rms } = this.moments.result();
+    const { minimum, maximum, mean, rms } = this.options.statistics ?? this.moments.result();
     // MRC2014 marks statistics that are not known by a maximum below the minimum, a mean below both and a negative rms.
     const known = !Number.isNaN(mean);
     await this.sink.patch(floatBytes(...(known ? [minimum, maximum, mean] : [0, -1, -2])), 76);
