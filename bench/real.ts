@@ -1,8 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { readStarFile } from "../src/app/refine/resume.js";
 import { UserError } from "../src/errors.js";
+import { createFile, nodeDisk } from "../src/formats/node.js";
+import { writeStar } from "../src/formats/star/index.js";
 import { UnsupportedError } from "../src/runtime/errors.js";
 import { compareRun, particlesFile, refineOptions, type Score, scoreRun, writeModel } from "./betagal.js";
 import { type BenchRuntime, benchRuntimes, deviceLabel, openBenchRuntime } from "./devices.js";
@@ -17,6 +20,8 @@ export interface RealBenchOptions {
   /** What it is compared with; the others that are there where it is left out. */
   readonly against?: readonly BenchRuntime[];
   readonly iterations?: number;
+  /** Takes the first ones alone. */
+  readonly particles?: number;
 }
 
 /** Runs that differ by rounding alone. */
@@ -37,6 +42,7 @@ export async function benchReal({
   runtime = "cpu",
   against,
   iterations = 4,
+  particles,
 }: RealBenchOptions): Promise<BenchResult> {
   const set = resolve(given);
   for (const path of [join(set, particlesFile), join(set, "reference"), resolve(model)])
@@ -44,6 +50,7 @@ export async function benchReal({
   const work = mkdtempSync(join(tmpdir(), "cryotile-real-"));
   try {
     await writeModel(set, resolve(model), work);
+    const star = await firstParticles(set, work, particles);
     const { gpu, label } = await device(runtime);
     const others: BenchRuntime[] = [];
     for (const other of against ?? benchRuntimes.filter((name) => name !== runtime))
@@ -57,7 +64,7 @@ export async function benchReal({
     const runs = new Map<BenchRuntime, { run: string; seconds: number; score: Score }>();
     for (const kind of [runtime, ...others]) {
       const begun = performance.now();
-      const run = refine(join(set, particlesFile), work, kind, iterations);
+      const run = refine(star, work, kind, iterations);
       const seconds = (performance.now() - begun) / 1000;
       runs.set(kind, { run, seconds, score: await scoreRun(set, work, run) });
     }
@@ -99,6 +106,19 @@ export async function benchReal({
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** The particle file, or one of its first particles beside a link to the stacks. */
+async function firstParticles(set: string, folder: string, count?: number): Promise<string> {
+  const path = join(set, particlesFile);
+  if (count === undefined) return path;
+  const file = await readStarFile(nodeDisk, path);
+  const rows = Array.from({ length: Math.min(count, file.get("particles").rowCount) }, (_, i) => i);
+  symlinkSync(join(set, "Extract"), join(folder, "Extract"));
+  const sink = await createFile(join(folder, particlesFile));
+  await writeStar({ blocks: [file.get("optics"), file.get("particles").selectRows(rows)] }, sink);
+  await sink.commit();
+  return join(folder, particlesFile);
 }
 
 async function device(kind: BenchRuntime): Promise<{ gpu: string; label: string }> {

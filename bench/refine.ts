@@ -5,6 +5,7 @@ import { basename, delimiter, join, resolve } from "node:path";
 import type { JobEvent } from "../src/app/job/events.js";
 import { readStarFile } from "../src/app/refine/resume.js";
 import { type Phase, phases } from "../src/em/phase-clock.js";
+import { UserError } from "../src/errors.js";
 import { nodeDisk } from "../src/formats/node.js";
 import { pointGroup } from "../src/geometry/symmetry.js";
 import { type BenchRuntime, deviceLabel, openBenchRuntime } from "./devices.js";
@@ -23,6 +24,8 @@ export interface RefineBenchOptions {
   readonly label?: string;
   /** Options of both programs; they replace those of the bench. */
   readonly options?: readonly string[];
+  /** Names of options of the bench that are left out, as `firstiter_cc`. */
+  readonly without?: readonly string[];
 }
 
 const cli = join(root, "dist/src/app/cli.js");
@@ -35,6 +38,8 @@ const standard =
 const relionOnH100: Readonly<Record<string, number>> = { "2000 x 64": 3.3, "6496 x 128": 10.1 };
 /** Seconds an iteration shall take on CUDA, by particles and box. */
 const cudaGoals: Readonly<Record<string, number>> = { "6496 x 128": 1 };
+/** Seconds of an iteration of searches around known orientations. */
+const cudaLocalGoals: Readonly<Record<string, number>> = { "6496 x 128": 1.5 };
 /** At 360 pixels: milliseconds of the expectation a particle and class, seconds of the maximisation a class. */
 const largeGoals = { expectation: 0.2, maximisation: 1 } as const;
 /** How many times faster than `relion_refine --j 2` an iteration shall be. */
@@ -139,6 +144,7 @@ export async function benchRefine({
   relionIterations = 2,
   label: ending,
   options: replaced = [],
+  without = [],
 }: RefineBenchOptions): Promise<BenchResult> {
   const { device: gpu, software, label } = await device(runtime);
   const onProcessor = runtime === "cpu" || software;
@@ -149,6 +155,9 @@ export async function benchRefine({
     const truth = ["truth.mrc", "truth_class001.mrc"].map((file) => join(set, file)).find(existsSync);
     if (truth === undefined) throw new Error(`${set}: has no truth.mrc`);
     const options = parseOptions([...standard.split(" "), ...replaced]);
+    for (const name of without)
+      if (!options.delete(`--${name}`))
+        throw new UserError(`bench refine: --without ${name}: is no option of it`);
     const args = [...options].flatMap(([option, values]) => [option, ...values]);
     const one = (option: string) => options.get(option)?.[0] ?? "";
     const score = async (folder: string, iteration: number): Promise<Score> => ({
@@ -167,7 +176,9 @@ export async function benchRefine({
     const kind = ["--runtime", runtime, ...(runtime === "cpu" ? [] : ["--software"])];
     const own = [...args, "--iter", `${iterations}`, ...kind];
     const result = runOurs(set, ours, own);
-    const onCard = runtime === "cuda" ? cudaGoals : replaced.length > 0 ? {} : relionOnH100;
+    const local = options.has("--sigma_ang");
+    const onCard =
+      runtime === "cuda" ? (local ? cudaLocalGoals : cudaGoals) : replaced.length > 0 ? {} : relionOnH100;
     const goal = onProcessor ? undefined : onCard[shape];
     const classes = Number(one("--K"));
     const large = runtime === "cuda" && shape.endsWith(" x 360");
@@ -175,7 +186,7 @@ export async function benchRefine({
       mean(result.iterations.map(({ seconds }) => names.reduce((sum, phase) => sum + seconds[phase], 0)));
     const rows: BenchRow[] = [
       {
-        name: `iteration of ${shape} px, ${one("--sym")}, HEALPix order ${one("--healpix_order")}, mean of ${iterations}`,
+        name: `iteration of ${shape} px, ${one("--sym")}, HEALPix order ${one("--healpix_order")}${local ? `, within ${one("--sigma_ang")} degrees` : ""}, mean of ${iterations}`,
         value: mean(result.seconds),
         unit: "s",
         ...(goal === undefined ? {} : { goal, better: "lower" as const }),

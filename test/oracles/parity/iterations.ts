@@ -136,6 +136,13 @@ interface Aspect {
   checks(comparison: Comparison & { readonly tables: IterationTables }): Check[] | Promise<Check[]>;
 }
 
+/**
+ * One pass weighs coarse scores. Products over slices round at 1e-5 of hundreds where a device sums in float32, which moves probabilities by
+ * up to 1e-4, and with them what they weigh; the cpu runtime sums in float64.
+ */
+const weighsProducts = ({ options }: IterationCase, runtime: Runtime["name"]) =>
+  options.oversampling === 0 && (runtime === "cuda" || runtime === "webgpu");
+
 const check = (name: string, value: number, bound: number): Check => ({ name, value, bound });
 const near = (name: string, found: number, expected: number, digits: number) =>
   check(name, Math.abs(found - expected), decimals(digits));
@@ -160,14 +167,14 @@ const aspects: readonly Aspect[] = [
   },
   {
     name: "and its probabilities, likelihoods and norms",
-    checks({ test, found: { state }, tables: { particles: table } }) {
+    checks({ test, runtime, found: { state }, tables: { particles: table } }) {
       const { maxProbability, logLikelihood, norm } = state.particles;
       const far = (values: ArrayLike<number>, label: string) =>
         beyondPrint(values, table.numbers(`rln${label}`));
       return [
         check("largest probability", far(maxProbability, "MaxValueProbDistribution"), test.pmax),
         check("log-likelihood", far(logLikelihood, "LogLikeliContribution"), test.logLikelihood),
-        check("norm", far(norm, "NormCorrection"), 3e-5),
+        check("norm", far(norm, "NormCorrection"), weighsProducts(test, runtime) ? 1e-4 : 3e-5),
       ];
     },
   },
@@ -276,7 +283,8 @@ function classChecks({
   });
 }
 
-function referenceChecks({ test, found: { state }, reference }: Comparison): Check[] {
+function referenceChecks({ test, runtime, found: { state }, reference }: Comparison): Check[] {
+  const products = weighsProducts(test, runtime);
   const { margins, search, pixelSize } = reference;
   const [own, theirs] = [state.particles, reference.state.particles];
   const [model, expected] = [state.models[0], reference.state.models[0]];
@@ -285,15 +293,18 @@ function referenceChecks({ test, found: { state }, reference }: Comparison): Che
     check("poses outside their margins", wrong.length, 0),
     check("largest probability", difference(own.maxProbability, theirs.maxProbability), 1e-4),
     check("log-likelihood", difference(own.logLikelihood, theirs.logLikelihood), 1e-3),
-    // One pass weighs coarse scores: products over slices round at 1e-5 of hundreds, as do the probabilities and what they weigh.
-    check("norm", difference(own.norm, theirs.norm), test.options.oversampling === 0 ? 1e-5 : 1e-6),
+    check(
+      "norm",
+      difference(own.norm, theirs.norm),
+      products ? 1e-4 : test.options.oversampling === 0 ? 1e-5 : 1e-6,
+    ),
     ...model.noise.map((noise, g) => check("noise", outputError(noise, expected.noise[g]), 2e-6)),
     ...model.classes.flatMap(({ radial, directions, accuracyRotations }, k) => {
       const other = expected.classes[k];
       return [
         check("sigma2", outputError(radial.sigma2, other.radial.sigma2), 5e-6),
         check("SSNR", outputError(radial.dataVsPrior, other.radial.dataVsPrior), 5e-6),
-        check("directions", difference(directions, other.directions), 1e-6),
+        check("directions", difference(directions, other.directions), products ? 1e-5 : 1e-6),
         near("accuracy of rotations", accuracyRotations, other.accuracyRotations, 6),
       ];
     }),
