@@ -5,7 +5,6 @@ import { basename, delimiter, join, resolve } from "node:path";
 import type { JobEvent } from "../src/app/job/events.js";
 import { readStarFile } from "../src/app/refine/resume.js";
 import { type Phase, phases } from "../src/em/phase-clock.js";
-import { UserError } from "../src/errors.js";
 import { nodeDisk } from "../src/formats/node.js";
 import { pointGroup } from "../src/geometry/symmetry.js";
 import { type BenchRuntime, deviceLabel, openBenchRuntime } from "./devices.js";
@@ -24,8 +23,6 @@ export interface RefineBenchOptions {
   readonly label?: string;
   /** Options of both programs; they replace those of the bench. */
   readonly options?: readonly string[];
-  /** Names of options of the bench that are left out, as `firstiter_cc`. */
-  readonly without?: readonly string[];
 }
 
 const cli = join(root, "dist/src/app/cli.js");
@@ -144,7 +141,6 @@ export async function benchRefine({
   relionIterations = 2,
   label: ending,
   options: replaced = [],
-  without = [],
 }: RefineBenchOptions): Promise<BenchResult> {
   const { device: gpu, software, label } = await device(runtime);
   const onProcessor = runtime === "cpu" || software;
@@ -155,9 +151,6 @@ export async function benchRefine({
     const truth = ["truth.mrc", "truth_class001.mrc"].map((file) => join(set, file)).find(existsSync);
     if (truth === undefined) throw new Error(`${set}: has no truth.mrc`);
     const options = parseOptions([...standard.split(" "), ...replaced]);
-    for (const name of without)
-      if (!options.delete(`--${name}`))
-        throw new UserError(`bench refine: --without ${name}: is no option of it`);
     const args = [...options].flatMap(([option, values]) => [option, ...values]);
     const one = (option: string) => options.get(option)?.[0] ?? "";
     const score = async (folder: string, iteration: number): Promise<Score> => ({

@@ -23,8 +23,12 @@ export const tensorInstructions = {
   double: {},
   hopper: { screen_scores_240: "HGMMA", screen_scores_256: "HGMMA", screen_energy_hopper: "HGMMA" },
 };
-/** Bytes of local memory a thread that kernels are known to take; the others take none. */
-export const localBytes = { float: {}, double: {}, hopper: {} };
+/** Bytes of local memory a thread that kernels are known to take (arrays whose index is not constant; one spilled register of screen_direct on sm_90); the others take none. */
+export const localBytes = {
+  float: { screen_cut: 32, screen_decide: 32, screen_direct: 8, diff2_fine: 192 },
+  double: {},
+  hopper: {},
+};
 
 /** cuobjdump beside nvcc or on the path. */
 export function findTool() {
