@@ -2,7 +2,6 @@ import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { benchCoarse } from "./coarse.js";
 import { benchContract } from "./contract.js";
-import { benchCpu } from "./cpu.js";
 import { type BenchRuntime, benchRuntimes } from "./devices.js";
 import { benchMemory } from "./memory.js";
 import { benchMrc } from "./mrc.js";
@@ -74,7 +73,8 @@ const benchmarks = {
       ...(iterations === undefined ? {} : { iterations: Number(iterations) }),
       ...(relionIterations === undefined ? {} : { relionIterations: Number(relionIterations) }),
     }),
-  cpu: benchCpu,
+  // It drives a browser, by packages that the offline bundle leaves out.
+  cpu: async () => (await import("./cpu.js")).benchCpu(),
   screen: async () => benchScreen(from),
 };
 

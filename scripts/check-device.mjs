@@ -71,8 +71,9 @@ function run(name, command, args, { cwd = root, skipped, told = () => "", ...ext
     return undefined;
   }
   console.log(`${stdout ?? ""}\n${stderr ?? ""}`.slice(-6000));
-  const last = (stderr ?? "").trim().split("\n").at(-1) ?? "";
-  note(name, "FAILED", seconds, error?.message ?? signal ?? last.slice(0, 200));
+  const lines = `${stdout ?? ""}\n${stderr ?? ""}`.trim().split("\n");
+  const why = lines.find((line) => /Error:|^cryotile:|^bench:|^wrong:|^beyond:/.test(line)) ?? lines.at(-1);
+  note(name, "FAILED", seconds, error?.message ?? signal ?? why.trim().slice(0, 200));
   return undefined;
 }
 
