@@ -22,10 +22,10 @@ async function timeCommand(runtime: Runtime): Promise<number> {
   const count = 4096;
   const values = runtime.alloc("real", "values", count);
   const out = runtime.alloc("real", "out", count);
-  const shift_i2 = runtime.alloc("index", "shifts", 2 * count);
+  const moves_i3 = runtime.alloc("index", "moves", 3 * count);
   const factor_i = runtime.alloc("real", "factors", count);
-  await runtime.clear(shift_i2);
-  const pass = { images: values, out, shift_i2, factor_i, box: 1, count };
+  await runtime.clear(moves_i3);
+  const pass = { images: values, out, moves_i3, factor_i, box: 1, count };
   const commands = async () => {
     for (let n = 0; n < 1000; n++) await runtime.shiftImages(pass);
   };

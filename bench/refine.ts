@@ -106,7 +106,12 @@ function runOurs(set: string, folder: string, args: readonly string[]): OurRun {
     .filter((event) => event.kind === "iteration");
   return {
     iterations,
-    seconds: iterations.map((event) => Object.values(event.seconds).reduce((sum, s) => sum + s, 0)),
+    // From one iteration to the next, with whatever lies between; the first by its own clock.
+    seconds: iterations.map((event, i) =>
+      i > 0
+        ? event.time - iterations[i - 1].time
+        : Object.values(event.seconds).reduce((sum, s) => sum + s, 0),
+    ),
     peakHostBytes: Number(/peak (\d+)/.exec(told)?.[1]) * 1024,
   };
 }

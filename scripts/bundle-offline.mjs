@@ -81,8 +81,13 @@ const wanted = (path) => {
     return !/-(x64|arm64|universal)$/.test(within) || within.endsWith(native);
   return true;
 };
-for (const path of output("npm", ["ls", "--omit=dev", "--all", "--parseable"]).trim().split("\n").slice(1))
-  cpSync(path, join(folder, relative(root, path)), { recursive: true, filter: wanted });
+// Packages of the lock file alone: npm lists others that lie there as well.
+const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
+for (const path of output("npm", ["ls", "--omit=dev", "--all", "--parseable"]).trim().split("\n").slice(1)) {
+  const within = relative(root, path);
+  if (within in packages && !packages[within].dev && !packages[within].devOptional)
+    cpSync(path, join(folder, within), { recursive: true, filter: wanted });
+}
 
 if (process.platform === "linux") {
   const loader = /libvulkan\.so\.1 .*=> (\S+)/.exec(output("ldconfig", ["-p"]))?.[1];

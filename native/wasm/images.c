@@ -2,13 +2,14 @@
 #include "math.h"
 
 // Items: rows of all images.
-KERNEL(shift_images, const float *images; float *moved; const i32 *shift; const float *factor; u32 box;) {
+KERNEL(shift_images, const float *images; float *moved; const i32 *moves; const float *factor; u32 box;) {
   i32 box = (i32)p->box;
   for (u32 row = first; row < end; row++) {
     u32 i = row / p->box;
-    i32 dx = p->shift[2 * i], sy = (i32)(row % p->box) - p->shift[2 * i + 1];
+    const i32 *move = p->moves + 3 * i;
+    i32 dx = move[1], sy = (i32)(row % p->box) - move[2];
     float *to = p->moved + row * p->box;
-    const float *from = p->images + (i * p->box + (u32)sy) * p->box;
+    const float *from = p->images + ((u32)move[0] * p->box + (u32)sy) * p->box;
     for (i32 x = 0; x < box; x++) {
       i32 sx = x - dx;
       to[x] = sy >= 0 && sy < box && sx >= 0 && sx < box ? p->factor[i] * from[sx] : 0;

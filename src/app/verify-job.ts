@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { HeldImages } from "../em/held-images.js";
 import { largestBatch } from "../em/memory.js";
 import type { RefineOptions } from "../em/options.js";
 import { type ParticleSet, particleSet } from "../em/particles.js";
@@ -258,10 +259,11 @@ async function iterate(
   isExpected: boolean,
 ): Promise<Refinement> {
   const group = pointGroup(options.sym, { relionUnit: true });
-  const context: RefineContext = { runtime, set, options, images, group, references: maps.length };
+  const held = runtime.layout.holdsImages ? { held: new HeldImages(runtime, set) } : {};
+  const context: RefineContext = { runtime, set, options, images, group, references: maps.length, ...held };
   const { refinement } = await nextIteration(context, await startRefinement(context, maps), {
     async chooseBatch(input) {
-      if (isExpected) return { size: Math.min(expectedBatch, set.count), keep: "nothing" };
+      if (isExpected) return { size: Math.min(expectedBatch, set.count), keep: "nothing", hold: false };
       return (await largestBatch(runtime.layout, input, runtime.capabilities, set.count)).batch;
     },
   });

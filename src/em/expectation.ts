@@ -199,68 +199,71 @@ export async function expectBatch(
   };
   if (batch.listed === undefined) await selectSamples();
   else await selectListed(batch.listed);
-  const start = await runtime.download(compressed.start_i);
-  const runStart = (await runtime.download(runs.runStart_i)) as Uint32Array;
+  // Downloads that are asked for together cost one wait.
+  const [start, runStart, significant, told, coarseSums] = await Promise.all([
+    runtime.download(compressed.start_i),
+    runtime.download(runs.runStart_i) as Promise<Uint32Array>,
+    runtime.download(count_i) as Promise<Uint32Array>,
+    runtime.download(report) as Promise<Uint32Array>,
+    runtime.download(statistics.sum_i),
+  ]);
   const groups = start[particles];
   const runCount = runStart[particles];
   if (groups > capacity.groups || runCount > capacity.runs)
     throw new CapacityError(
       `the batch keeps ${groups} samples in ${runCount} orientations and has room for ${capacity.groups} in ${capacity.runs}; use a smaller batch, or --maxsig`,
     );
-  const significant = (await runtime.download(count_i)) as Uint32Array;
-  const screen =
-    batch.listed === undefined && !options.correlation
-      ? readScreenReport((await runtime.download(report)) as Uint32Array)
-      : undefined;
+  const screen = batch.listed === undefined && !options.correlation ? readScreenReport(told) : undefined;
   const samples: CompressedSamples = { ...compressed, groups };
-  const coarseSums = options.singlePass ? await runtime.download(statistics.sum_i) : undefined;
   clock?.lap("coarse");
 
   await fineWeights();
-  if (coarseSums !== undefined) {
+  if (options.singlePass) {
     // What was left out counts in the sum, and what was kept stays.
     runtime.upload(statistics.sum_i, coarseSums);
     runtime.upload(threshold_i, new Float64Array(particles));
   }
-  const bestFine = await runtime.download(statistics.best_i);
-  const logMax = await runtime.download(statistics.logMax_i);
-  const sums = await runtime.download(statistics.sum_i);
-  const first = await runtime.download(compressed.firstSample_g, 0, groups);
-  clock?.lap("fine");
   const terms_cik = runtime.alloc("complex", "noise terms", classes * particles * batch.sums.pixels.count);
   const sums_cis3 = perParticle("shell terms", "real", 3 * classes * batch.sums.pixels.shells);
   const moments_i4 = perParticle("translation moments", "real", 4);
-  if (options.correlation) runtime.upload(statistics.sum_i, new Float64Array(particles).fill(1));
-  await runtime.normaliseWeights({ samples, threshold_i, sum_i: statistics.sum_i });
+  let total_i = statistics.sum_i;
+  if (options.correlation) {
+    total_i = perParticle("ones");
+    runtime.upload(total_i, new Float64Array(particles).fill(1));
+  }
+  await runtime.normaliseWeights({ samples, threshold_i, sum_i: total_i });
   await runtime.translationMoments({
     samples,
     shifts,
     translations_t2: model.childTranslations_t2,
     moments_i4,
   });
-  const runWeight = new Float64Array(runCount);
-  const runOrientation = await runOrientations();
   runtime.push("orientation");
+  let fine: Awaited<ReturnType<typeof sumViews>>;
   try {
-    await sumViews(allocViews());
+    fine = await sumViews(allocViews());
   } finally {
     runtime.pop("orientation");
   }
   await runtime.shellTerms({ batch: batch.sums, classes, terms_cik, sums_cis3 });
-  const shellTerms = Float64Array.from(await runtime.download(sums_cis3));
+  const [shellTerms, moments] = await Promise.all([
+    runtime.download(sums_cis3),
+    runtime.download(moments_i4),
+  ]);
   clock?.lap("sums");
+  const { best, logMax, sums, first, constants, runOrientation, runWeight } = fine;
   const values = groups * children;
   return {
     significant,
-    bestSample: Float64Array.from(bestFine, (best, i) =>
-      start[i + 1] > start[i] ? first[start[i] + Math.floor(best / children)] + (best % children) : -1,
+    bestSample: Float64Array.from(best, (own, i) =>
+      start[i + 1] > start[i] ? first[start[i] + Math.floor(own / children)] + (own % children) : -1,
     ),
     maxProbability: Float64Array.from(sums, (sum) => (sum > 0 ? (options.correlation ? 1 : 1 / sum) : 0)),
     bestScore: Float64Array.from(logMax, (value) => value / scale),
     logEvidence: Float64Array.from(sums, (sum, i) => Math.log(sum) + logMax[i]),
-    constants: Float64Array.from(await runtime.download(constant_i)),
-    moments: Float64Array.from(await runtime.download(moments_i4)),
-    shellTerms,
+    constants: Float64Array.from(constants),
+    moments: Float64Array.from(moments),
+    shellTerms: Float64Array.from(shellTerms),
     runStart,
     runOrientation,
     runWeight,
@@ -390,21 +393,29 @@ export async function expectBatch(
     });
   }
 
-  /** The views that have a weight, a block at a time, added to the accumulator. */
-  async function sumViews(buffers: ReturnType<typeof allocViews>): Promise<void> {
+  /** The views that have a weight, a block at a time, added to the accumulator; and what the fine pass found. */
+  async function sumViews(buffers: ReturnType<typeof allocViews>) {
     await runtime.clear(terms_cik);
     const { pixels } = batch.sums;
     const { blockViews } = capacity;
     const { total_v, ...block } = buffers;
     const count = runCount * rotations;
     await runtime.viewTotals({ samples, runs, rotations, shifts, count, total_v });
-    const all = listViews(
-      await runtime.download(total_v, 0, count),
-      runStart,
-      runOrientation,
-      rotations,
-      runWeight,
+    const [totals, best, logMax, sums, first, constants, runGroup] = await Promise.all([
+      runtime.download(total_v, 0, count),
+      runtime.download(statistics.best_i),
+      runtime.download(statistics.logMax_i),
+      runtime.download(statistics.sum_i),
+      runtime.download(compressed.firstSample_g, 0, groups),
+      runtime.download(constant_i),
+      runtime.download(runs.runGroup_r, 0, runCount + 1),
+    ]);
+    clock?.lap("fine");
+    const runWeight = new Float64Array(runCount);
+    const runOrientation = Uint32Array.from({ length: runCount }, (_, run) =>
+      Math.floor(first[runGroup[run]] / children / translations),
     );
+    const all = listViews(totals, runStart, runOrientation, rotations, runWeight);
     for (const kept of model.kept ?? [undefined]) {
       const views = kept === undefined || model.kept?.length === 1 ? all : inRows(all, kept.slices);
       const target = kept?.views ?? block.own;
@@ -453,6 +464,7 @@ export async function expectBatch(
         });
       }
     }
+    return { best, logMax, sums, first, constants, runOrientation, runWeight };
   }
 
   function allocViews() {
@@ -492,12 +504,5 @@ export async function expectBatch(
     runtime.upload(buffers.members_v2, block.members_v2);
     runtime.upload(buffers.mergedOrientation_v, block.mergedOrientation_v);
     return block.mergedOrientation_v.length;
-  }
-
-  async function runOrientations(): Promise<Uint32Array> {
-    const runGroup = await runtime.download(runs.runGroup_r, 0, runCount + 1);
-    return Uint32Array.from({ length: runCount }, (_, run) =>
-      Math.floor(first[runGroup[run]] / children / translations),
-    );
   }
 }

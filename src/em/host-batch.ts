@@ -8,10 +8,11 @@ import { noiseImages } from "./noise-fill.js";
 /** What the host sends with a batch of particles. A memory plan uses nothing but lengths. */
 export interface HostBatch {
   readonly count: number;
-  /** [i][y][x] as read. */
-  readonly images: ArrayLike<number>;
-  /** Whole pixels by which the images move: pairs. */
+  /** [i][y][x] as read; undefined where the device holds the images of all particles. */
+  readonly images?: ArrayLike<number>;
+  /** Whole pixels by which the images move: pairs. And the same after the number of the image. */
   readonly shifts_i2: ArrayLike<number>;
+  readonly moves_i3: ArrayLike<number>;
   readonly group_i: ArrayLike<number>;
   /** `ctfLength` numbers a particle; and for views, where references are compared without CTF. */
   readonly ctf: ArrayLike<number>;
@@ -19,8 +20,8 @@ export interface HostBatch {
   readonly normFactor_i: ArrayLike<number>;
   /** Images that fill what is outside the mask. */
   readonly noise?: ArrayLike<number>;
-  /** Log priors of orientations (of all particles, or of each), unless these are listed; and of translations by particle. */
-  readonly orientation?: { readonly values: ArrayLike<number>; readonly perParticle: boolean };
+  /** Log priors of orientations by particle, where they are not those of all; and of translations by particle. */
+  readonly orientation_io?: ArrayLike<number>;
   readonly translation_it: ArrayLike<number>;
   /** Where each particle has its own orientations. */
   readonly listed?: HostList;
@@ -38,28 +39,36 @@ export interface HostList {
 /** Half away from zero. */
 const roundHalfAway = (value: number) => Math.sign(value) * Math.floor(Math.abs(value) + 0.5);
 
-const isSeeded = ({ seeds, oneClass, model }: IterationInput) =>
+/** Whether particles are bound to classes. */
+export const isSeeded = ({ seeds, oneClass, model }: IterationInput) =>
   seeds !== undefined && !oneClass && model.classes.length > 1;
 
+/** `images` as read, or undefined where the device holds those of all particles. */
 export function hostBatch(
   input: IterationInput,
   particles: readonly number[],
-  images: Float32Array,
+  images: Float32Array | undefined,
 ): HostBatch {
   const { options, model, set, state } = input;
-  const shifts_i2 = Int32Array.from({ length: 2 * particles.length }, (_, at) =>
-    roundHalfAway((at % 2 === 0 ? state.originX : state.originY)[particles[at >> 1]] / set.pixelSize),
-  );
+  const shifts_i2 = new Int32Array(2 * particles.length);
+  const moves_i3 = new Uint32Array(3 * particles.length);
+  for (const [i, p] of particles.entries()) {
+    shifts_i2[2 * i] = roundHalfAway(state.originX[p] / set.pixelSize);
+    shifts_i2[2 * i + 1] = roundHalfAway(state.originY[p] / set.pixelSize);
+    moves_i3[3 * i] = images === undefined ? p : i;
+    moves_i3.set(shifts_i2.subarray(2 * i, 2 * i + 2), 3 * i + 1);
+  }
   const spectra = particles.map((p) => model.noise[set.group[p]]);
   const listed = isListed(input) ? hostList(input, particles, shifts_i2) : undefined;
   const bare = comparesWithoutCtf(input);
   return {
     count: particles.length,
-    images,
+    ...(images === undefined ? {} : { images }),
     shifts_i2,
+    moves_i3,
     group_i: Uint32Array.from(particles, (p) => set.group[p]),
-    ctf: Float64Array.from(particles.flatMap((p) => particleCtf(input, p, !bare))),
-    ...(bare ? { viewCtf: Float64Array.from(particles.flatMap((p) => particleCtf(input, p, true))) } : {}),
+    ctf: ctfRows(input, particles, !bare),
+    ...(bare ? { viewCtf: ctfRows(input, particles, true) } : {}),
     normFactor_i: Float64Array.from(particles, (p) => (options.norm ? model.averageNorm / state.norm[p] : 1)),
     ...(options.zeroMask ? {} : { noise: noiseImages(set.box, particles, spectra, options.randomSeed) }),
     ...priors(input, particles, shifts_i2, listed),
@@ -80,13 +89,13 @@ function priors(
   particles: readonly number[],
   shifts: Int32Array,
   listed: HostList | undefined,
-): Pick<HostBatch, "orientation" | "translation_it"> {
+): Pick<HostBatch, "orientation_io" | "translation_it"> {
   const translation_it =
     listed?.ownShifts === undefined
       ? translationPriors(input, particles, shifts)
       : new Float64Array(particles.length ** 2);
-  if (listed !== undefined) return { translation_it };
-  return { orientation: orientationPriors(input, particles), translation_it };
+  if (listed !== undefined || !isSeeded(input)) return { translation_it };
+  return { orientation_io: seededPriors(input, particles), translation_it };
 }
 
 function hostList(input: IterationInput, particles: readonly number[], shifts: Int32Array): HostList {
@@ -116,18 +125,18 @@ function hostList(input: IterationInput, particles: readonly number[], shifts: I
   };
 }
 
-/** The lengths of a batch without its contents. */
-export function batchLengths(input: IterationInput, count: number): HostBatch {
+/** The lengths of a batch without its contents. `held`: the device holds the images. */
+export function batchLengths(input: IterationInput, count: number, held: boolean): HostBatch {
   const { options, set, search, model } = input;
   const classes = input.oneClass ? 1 : model.classes.length;
   const listed = isListed(input) ? listLengths(input, count) : undefined;
   const orientations = classes * search.orientations;
-  const perParticle = isSeeded(input);
   const pixels = { length: count * set.box ** 2 };
   return {
     count,
-    images: pixels,
+    ...(held ? {} : { images: pixels }),
     shifts_i2: { length: 2 * count },
+    moves_i3: { length: 3 * count },
     group_i: { length: count },
     ctf: { length: count * ctfLength },
     ...(comparesWithoutCtf(input) ? { viewCtf: { length: count * ctfLength } } : {}),
@@ -136,11 +145,8 @@ export function batchLengths(input: IterationInput, count: number): HostBatch {
     translation_it: {
       length: count * (listed?.ownShifts === undefined ? search.translations.x.length : count),
     },
-    ...(listed === undefined
-      ? {
-          orientation: { values: { length: perParticle ? count * orientations : orientations }, perParticle },
-        }
-      : { listed }),
+    ...(listed === undefined ? {} : { listed }),
+    ...(listed === undefined && isSeeded(input) ? { orientation_io: { length: count * orientations } } : {}),
   };
 }
 
@@ -169,6 +175,12 @@ function listLengths(input: IterationInput, count: number): HostList {
 /** References that are not corrected for the CTF are compared with images as they are. */
 const comparesWithoutCtf = ({ options, model }: IterationInput) => options.ctf && !model.ctfCorrected;
 
+function ctfRows(input: IterationInput, particles: readonly number[], applied: boolean): Float64Array {
+  const rows = new Float64Array(particles.length * ctfLength);
+  for (const [i, p] of particles.entries()) rows.set(particleCtf(input, p, applied), i * ctfLength);
+  return rows;
+}
+
 function particleCtf({ options, set, model }: IterationInput, particle: number, applied: boolean): number[] {
   const scale = Math.max(0.001, model.scale[set.group[particle]]);
   const { box, pixelSize } = set;
@@ -192,28 +204,23 @@ function particleCtf({ options, set, model }: IterationInput, particle: number, 
   );
 }
 
-/** Log priors of the coarse orientations, relative to their mean; one row for all unless particles are bound to classes. */
-function orientationPriors(
-  input: IterationInput,
-  particles: readonly number[],
-): NonNullable<HostBatch["orientation"]> {
-  const shared = sharedPriors.get(input) ?? sharedOrientationPriors(input);
-  sharedPriors.set(input, shared);
+/** Log priors of the coarse orientations where each particle is bound to a class. */
+function seededPriors(input: IterationInput, particles: readonly number[]): Float64Array {
+  const shared = orientationPriors(input);
   const { search, seeds } = input;
-  if (seeds === undefined || !isSeeded(input)) return { values: shared, perParticle: false };
   const values = new Float64Array(particles.length * shared.length);
   for (const [i, particle] of particles.entries())
     values.set(
-      shared.map((prior, at) => (Math.floor(at / search.orientations) === seeds[particle] ? prior : logZero)),
+      shared.map((prior, at) =>
+        Math.floor(at / search.orientations) === seeds?.[particle] ? prior : logZero,
+      ),
       i * shared.length,
     );
-  return { values, perParticle: true };
+  return values;
 }
 
-/** The same for all batches of an iteration. */
-const sharedPriors = new WeakMap<IterationInput, Float64Array>();
-
-function sharedOrientationPriors({ model, search, correlation, oneClass }: IterationInput): Float64Array {
+/** Log priors of the coarse orientations, relative to their mean: the same for all particles. */
+export function orientationPriors({ model, search, correlation, oneClass }: IterationInput): Float64Array {
   const classes = oneClass ? model.classes.slice(0, 1) : model.classes;
   const psis = search.grid.psi.length;
   const { orientations } = search;
@@ -249,9 +256,11 @@ function translationPriors(
         : (oldX * unit + x[t] - priorX) ** 2 + (oldY * unit + y[t] - priorY) ** 2;
       row[t] = variance < 1e-4 ? (d2 === 0 ? 0 : logZero) : -d2 / (2 * variance);
     }
-    const allowed = row.filter((value) => value > logZero);
-    const most = allowed.reduce((a, b) => Math.max(a, b), logZero);
-    const mean = allowed.reduce((sum, value) => sum + Math.exp(value - most), 0) / x.length;
+    let most = logZero;
+    for (const value of row) if (value > most) most = value;
+    let sum = 0;
+    for (const value of row) if (value > logZero) sum += Math.exp(value - most);
+    const mean = sum / x.length;
     for (let t = 0; t < x.length; t++) if (row[t] > logZero) row[t] -= most + Math.log(mean);
   }
   return values;

@@ -11,12 +11,12 @@ export interface ParticleMask {
 }
 
 export interface PrepareImages {
-  /** Images as read: real [i][y][x]. */
+  /** Images as read, these and maybe others: real [image][y][x]. */
   readonly images: DeviceBuffer;
   readonly count: number;
   readonly box: number;
-  /** Whole pixels by which the content moves (pairs x, y), and factors of the normalisation. */
-  readonly shift_i2: DeviceBuffer;
+  /** Which image, and the whole pixels by which its content moves (x, y); and factors of the normalisation. */
+  readonly moves_i3: DeviceBuffer;
   readonly factor_i: DeviceBuffer;
   readonly mask: ParticleMask;
   /** Pixel sets to fill from the masked images, and from the images without mask. */
@@ -90,7 +90,8 @@ export class InitialNoise {
     const shells = Math.floor(this.box / 2) + 1;
     for (let i = 0; i < group_i.length; i++) {
       for (let s = 0; s < shells; s++) this.sums[group_i[i]][s] += power[i * shells + s];
-      for (let at = 0, from = i * size; at < size; at++) mean[at] += images[from + at];
+      const image = images.subarray(i * size, (i + 1) * size);
+      for (let at = 0; at < size; at++) mean[at] += image[at];
       this.members[group_i[i]]++;
       this.total++;
     }

@@ -1,5 +1,5 @@
 import type { PointGroup } from "../geometry/symmetry.js";
-import type { DeviceBuffer, ParticleBatch, PixelSet, Runtime } from "../runtime/contract.js";
+import type { DeviceBuffer, LogPriors, ParticleBatch, PixelSet, Runtime } from "../runtime/contract.js";
 import { centredLength, makePhases, makePixels } from "../runtime/tables.js";
 import { candidateRoom, gridOrientation, type LocalSearch } from "./candidates.js";
 import {
@@ -18,7 +18,9 @@ import {
   type HostList,
   hostBatch,
   isListed,
+  isSeeded,
   keepsOrientations,
+  orientationPriors,
 } from "./host-batch.js";
 import { prepareImages } from "./images.js";
 import { finishSums, type HostSums, type ReconstructedClass, regularisedMap } from "./maximisation.js";
@@ -62,6 +64,8 @@ export interface BatchChoice {
    * then back-projected once.
    */
   readonly keep: Keep;
+  /** Whether the images of all particles stay on the device from one iteration to the next. */
+  readonly hold: boolean;
 }
 
 /** Results of a batch with what only the batch knew. */
@@ -78,8 +82,9 @@ export interface BatchResult {
   readonly limited: number;
 }
 
-/** Bytes of view buffers at a time. */
+/** Bytes of view buffers at a time, and those on devices with much memory, where more views at a time are faster. */
 const viewBytes = 2 ** 26;
+const manyViewBytes = 2 ** 28;
 /** Coarse samples that a particle of a batch may keep on average. */
 const keptEach = 4096;
 
@@ -105,17 +110,25 @@ export class DeviceIteration {
     private readonly pixels: { readonly coarse: PixelSet; readonly fine: PixelSet; readonly sums: PixelSet },
     private readonly noiseTable: DeviceBuffer,
     private readonly batchSize: number,
+    /** Images of all particles, where they are on the device; log priors of orientations, where those are the same for all. */
+    private readonly shared: {
+      readonly images?: DeviceBuffer | undefined;
+      readonly priors?: DeviceBuffer | undefined;
+    },
     private readonly clock: PhaseClock | undefined,
   ) {
     this.runtime = references.runtime;
   }
 
-  /** Slices, sampling tables and accumulators for references that are on the device; their scope stays open. */
+  /**
+   * Slices, sampling tables and accumulators for references that are on the device; their scope stays open. `images` of all particles may be
+   * on the device: [particle][y][x].
+   */
   static async start(
     references: DeviceReferences,
     input: IterationInput,
     batch: BatchChoice,
-    clock?: PhaseClock,
+    { images, clock }: { readonly images?: DeviceBuffer | undefined; readonly clock?: PhaseClock } = {},
   ): Promise<DeviceIteration> {
     const { runtime, projector } = references;
     const { model, search, sizes } = input;
@@ -168,6 +181,8 @@ export class DeviceIteration {
         return sigma2 > 0 ? 1 / sigma2 : 0;
       }),
     );
+    const priors =
+      listed || isSeeded(input) ? undefined : put("real", "orientation priors", orientationPriors(input));
     return new DeviceIteration(
       references,
       input,
@@ -177,12 +192,16 @@ export class DeviceIteration {
       { coarse, fine, sums },
       table,
       batch.size,
+      { images, priors },
       clock,
     );
   }
 
-  /** One batch of particles (numbers in the set; images [i][y][x] as read). Splits itself where it keeps more than fits. */
-  async *expect(particles: readonly number[], images: Float32Array): AsyncGenerator<BatchResult> {
+  /**
+   * One batch of particles (numbers in the set; images [i][y][x] as read, unless the device holds them). Splits itself where it keeps more
+   * than fits.
+   */
+  async *expect(particles: readonly number[], images: Float32Array | undefined): AsyncGenerator<BatchResult> {
     try {
       yield await this.batch(particles, images, undefined);
     } catch (error) {
@@ -193,8 +212,8 @@ export class DeviceIteration {
       }
       const half = particles.length >> 1;
       const size = this.input.set.box ** 2;
-      yield* this.expect(particles.slice(0, half), images.subarray(0, half * size));
-      yield* this.expect(particles.slice(half), images.subarray(half * size));
+      yield* this.expect(particles.slice(0, half), images?.subarray(0, half * size));
+      yield* this.expect(particles.slice(half), images?.subarray(half * size));
     }
   }
 
@@ -284,16 +303,17 @@ export class DeviceIteration {
     const groups = batchSize * Math.min(each * translations, keptEach);
     const runs = Math.min(groups, batchSize * each);
     const views = runs * model.rotations;
+    const bytes = this.runtime.layout.holdsImages ? manyViewBytes : viewBytes;
     return {
       groups,
       runs,
-      blockViews: Math.max(1, Math.min(views, Math.floor(viewBytes / (32 * pixels.sums.count)))),
+      blockViews: Math.max(1, Math.min(views, Math.floor(bytes / (32 * pixels.sums.count)))),
     };
   }
 
   private async batch(
     particles: readonly number[],
-    images: Float32Array,
+    images: Float32Array | undefined,
     limit: number | undefined,
   ): Promise<BatchResult> {
     const host = hostBatch(this.input, particles, images);
@@ -348,7 +368,7 @@ export class DeviceIteration {
 
   /** A batch of which only the lengths matter: for memory plans. */
   async rehearse(count: number): Promise<void> {
-    await this.run(batchLengths(this.input, count), undefined);
+    await this.run(batchLengths(this.input, count, this.shared.images !== undefined), undefined);
   }
 
   private async run(
@@ -402,10 +422,10 @@ export class DeviceIteration {
       await this.noiseWeights(group_i, count, sums.pixels, false, sumWeights_ik);
       const { noise } = host;
       await prepareImages(runtime, {
-        images: put("real", "raw images", host.images),
+        images: this.rawImages(host),
         count,
         box,
-        shift_i2: put("index", "whole shifts", unsigned(host.shifts_i2)),
+        moves_i3: put("index", "image moves", host.moves_i3),
         factor_i: put("real", "norm factors", host.normFactor_i),
         mask: {
           radius: options.particleDiameter / (2 * set.pixelSize),
@@ -427,45 +447,54 @@ export class DeviceIteration {
         unmasked_ik,
         sumWeights_ik,
         priors: {
-          ...(host.orientation === undefined
-            ? {
-                orientation_o: runtime.alloc(
-                  "real",
-                  "orientation priors",
-                  this.model.projector.classes * this.batchSize * this.room.candidates,
-                ),
-                perParticle: false,
-              }
-            : {
-                orientation_o: put("real", "orientation priors", host.orientation.values),
-                perParticle: host.orientation.perParticle,
-              }),
+          ...this.orientationPriors(host),
           translation_it: put("real", "translation priors", host.translation_it),
         },
       };
       const listed = host.listed === undefined ? undefined : await this.listedTables(host.listed, count);
-      if (clock !== undefined) {
-        await runtime.finish();
-        clock.lap("prepare");
-      }
-      const result = await expectBatch(
-        runtime,
-        { ...this.model, ...(listed?.model ?? this.sharedTables()) },
-        listed === undefined ? batch : { ...batch, listed: listed.orientations },
-        {
-          fraction: options.adaptiveFraction,
-          maxSignificant: Math.min(options.maxSig ?? 2 ** 31, limit ?? 2 ** 31),
-          strategy: options.gsd,
-          correlation: input.correlation,
-          singlePass: options.oversampling === 0,
-        },
-        this.capacity,
-        clock,
-      );
-      return { result, power: Float64Array.from(await runtime.download(power_is)) };
+      clock?.lap("prepare");
+      const [power, result] = await Promise.all([
+        runtime.download(power_is),
+        expectBatch(
+          runtime,
+          { ...this.model, ...(listed?.model ?? this.sharedTables()) },
+          listed === undefined ? batch : { ...batch, listed: listed.orientations },
+          {
+            fraction: options.adaptiveFraction,
+            maxSignificant: Math.min(options.maxSig ?? 2 ** 31, limit ?? 2 ** 31),
+            strategy: options.gsd,
+            correlation: input.correlation,
+            singlePass: options.oversampling === 0,
+          },
+          this.capacity,
+          clock,
+        ),
+      ]);
+      return { result, power: Float64Array.from(power) };
     } finally {
       runtime.pop("job");
     }
+  }
+
+  private rawImages({ images }: HostBatch): DeviceBuffer {
+    const { runtime, shared } = this;
+    if (images === undefined) {
+      if (shared.images === undefined) throw new Error("a batch without images");
+      return shared.images;
+    }
+    const raw = runtime.alloc("real", "raw images", images.length);
+    runtime.upload(raw, images);
+    return raw;
+  }
+
+  /** Log priors of all particles, of each, or room for those of candidates. */
+  private orientationPriors({ orientation_io }: HostBatch): Pick<LogPriors, "orientation_o" | "perParticle"> {
+    const { runtime, shared, model, batchSize } = this;
+    if (shared.priors !== undefined) return { orientation_o: shared.priors, perParticle: false };
+    const length = orientation_io?.length ?? model.projector.classes * batchSize * this.room.candidates;
+    const orientation_o = runtime.alloc("real", "orientation priors", length);
+    if (orientation_io !== undefined) runtime.upload(orientation_o, orientation_io);
+    return { orientation_o, perParticle: orientation_io !== undefined };
   }
 
   private sharedTables(): GridTables {
@@ -557,11 +586,6 @@ function ownTables(runtime: Runtime, own: ArrayLike<number>): CandidateTables {
     psiChildren: 1,
   });
   return { coarse: tables, child: tables };
-}
-
-/** Signed whole numbers in two's complement. */
-function unsigned(values: ArrayLike<number>): ArrayLike<number> {
-  return values instanceof Int32Array ? new Uint32Array(values.buffer) : values;
 }
 
 /** Step of the fixed-point sums: 2^61 of them hold what all particles can add to one element, with images of up to 16 times unit noise. */

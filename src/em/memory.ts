@@ -6,6 +6,7 @@ import { centredLength } from "../runtime/tables.js";
 import { accuracyBuffers } from "./accuracy.js";
 import type { Keep } from "./grid-tables.js";
 import { reconstructHalves } from "./halves.js";
+import { allocImages } from "./held-images.js";
 import { type BatchChoice, DeviceIteration, type IterationInput } from "./iteration.js";
 import { accuracyParticles } from "./model-update.js";
 import { DeviceReferences } from "./references.js";
@@ -32,6 +33,7 @@ export function planIteration(
 
 async function rehearse(runtime: Runtime, input: IterationInput, batch: BatchChoice): Promise<void> {
   const { model, oneClass, sizes, set } = input;
+  const images = batch.hold ? allocImages(runtime, set) : undefined;
   const classes = oneClass ? 1 : model.classes.length;
   const references = await DeviceReferences.open(
     runtime,
@@ -45,7 +47,7 @@ async function rehearse(runtime: Runtime, input: IterationInput, batch: BatchCho
     accuracyBuffers(runtime, sizes.fine, Math.min(accuracyParticles, set.count));
     runtime.pop("job");
   }
-  const device = await DeviceIteration.start(references, input, batch);
+  const device = await DeviceIteration.start(references, input, batch, { images });
   await device.rehearse(batch.size);
   await device.finishViews();
   if (!input.options.autoRefine) {
@@ -88,8 +90,8 @@ export async function largestBatch(
   limits: MemoryLimits,
   most: number,
 ): Promise<BatchPlan> {
-  const attempt = async (size: number, keep: Keep): Promise<BatchPlan | undefined> => {
-    const batch = { size, keep };
+  const attempt = async (size: number, keep: Keep, hold: boolean): Promise<BatchPlan | undefined> => {
+    const batch = { size, keep, hold };
     try {
       const plan = await planIteration(layout, input, batch, limits);
       return plan.largest <= limits.maxBufferBytes ? { batch, plan } : undefined;
@@ -98,23 +100,25 @@ export async function largestBatch(
       throw error;
     }
   };
-  const search = async (keep: Keep, least: number): Promise<BatchPlan | undefined> => {
-    const largest = await attempt(most, keep);
+  const search = async (keep: Keep, least: number, hold: boolean): Promise<BatchPlan | undefined> => {
+    const largest = await attempt(most, keep, hold);
     if (largest !== undefined || least >= most) return largest;
-    let best = await attempt(least, keep);
+    let best = await attempt(least, keep, hold);
     if (best === undefined) return undefined;
     for (let over = most; over - best.batch.size > Math.max(1, best.batch.size >> 3); ) {
       const middle: number = (best.batch.size + over) >> 1;
-      const found = await attempt(middle, keep);
+      const found = await attempt(middle, keep, hold);
       if (found === undefined) over = middle;
       else best = found;
     }
     return best;
   };
   const kept = input.correlation ? [] : (["views", "slices"] as const);
+  const held = layout.holdsImages ? [true, false] : [false];
+  const least = Math.min(worthwhile, most);
   let best: BatchPlan | undefined;
-  for (const keep of kept) best ??= await search(keep, Math.min(worthwhile, most));
-  best ??= await search("nothing", 1);
+  for (const keep of kept) for (const hold of held) best ??= await search(keep, least, hold);
+  for (const hold of held) best ??= await search("nothing", hold ? least : 1, hold);
   if (best === undefined) throw await tooSmall(layout, input, limits);
   return best;
 }
@@ -124,7 +128,11 @@ async function tooSmall(
   input: IterationInput,
   { slabs, maxBufferBytes }: MemoryLimits,
 ): Promise<UserError> {
-  const { peak, largest, buffers } = await planIteration(layout, input, { size: 1, keep: "nothing" });
+  const { peak, largest, buffers } = await planIteration(layout, input, {
+    size: 1,
+    keep: "nothing",
+    hold: false,
+  });
   const mb = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
   const given = slabs.reduce((sum, bytes) => sum + bytes, 0);
   if (largest > maxBufferBytes && maxBufferBytes < given) {

@@ -3,6 +3,7 @@ import { orientationGrid } from "../geometry/sampling.js";
 import type { PointGroup } from "../geometry/symmetry.js";
 import type { Runtime } from "../runtime/contract.js";
 import { type Automation, newAutomation, type Sampling } from "./automation.js";
+import type { HeldImages } from "./held-images.js";
 import { InitialNoise } from "./images.js";
 import type { ClassModel, Model } from "./model.js";
 import type { RefineOptions } from "./options.js";
@@ -25,6 +26,10 @@ export interface RefineContext {
   readonly set: ParticleSet;
   readonly options: RefineOptions;
   readonly images: ImageSource;
+  /** Where images stay on the device; undefined where each batch sends its own. */
+  readonly held?: HeldImages;
+  /** Awaited before every batch: a run rests here. */
+  rest?(): Promise<void>;
   readonly group: PointGroup;
   /** Number of references that were given: K classes grow from one, or start from K. */
   readonly references: number;
@@ -177,11 +182,13 @@ async function initialNoise(context: RefineContext, half: Uint8Array | undefined
   runtime.push("iteration");
   try {
     const count = Math.max(1, Math.floor(noiseBytes / (16 * set.box ** 2)));
-    for await (const batch of images.batches(membersOf(set, undefined, 0), count))
+    for await (const batch of images.batches(membersOf(set, undefined, 0), count)) {
+      await context.rest?.();
       await noise.add(
         batch.images,
         batch.particles.map((p) => (half?.[p] ?? 0) * groups + set.group[p]),
       );
+    }
     // RELION divides the sum of all images by twice the size of the half set.
     const share = Array.from(
       { length: sets },

@@ -172,7 +172,7 @@ export async function nextIteration(
   refinement: Refinement,
   watch: IterationWatch,
 ): Promise<{ refinement: Refinement; report: IterationReport }> {
-  const { runtime, set, options, group } = context;
+  const { runtime, set, options, group, held } = context;
   const iteration = refinement.iteration + 1;
   const clock = new PhaseClock();
   const halves = refinement.models.length > 1;
@@ -195,16 +195,20 @@ export async function nextIteration(
   const sums: ParameterSums[] = [];
   const halfSums: HostSums[] = [];
   let geometry: CentredGeometry | undefined;
-  let batch: BatchChoice | undefined;
-  let search: Search | undefined;
+  let chosen: { readonly of: string; readonly search: Search; readonly batch: BatchChoice } | undefined;
+  /** The search and its batches, made anew where the sampling has changed since the last call. */
+  const choose = async (h: number) => {
+    const of = JSON.stringify([sampling, automation.localSigma]);
+    if (chosen?.of === of) return chosen;
+    const input = iterationInput(context, { ...refinement, automation }, h, sampling, sizes);
+    chosen = { of, search: input.search, batch: await watch.chooseBatch(input) };
+    return chosen;
+  };
+  // Images that stay on the device lie below everything else.
+  if (held !== undefined) held.hold((await choose(0)).batch.hold);
   for (const [h, model] of refinement.models.entries()) {
-    const references = await DeviceReferences.open(
-      runtime,
-      model,
-      classes,
-      sizes.current,
-      options.strictLowresExp,
-    );
+    const open = () => DeviceReferences.open(runtime, model, classes, sizes.current, options.strictLowresExp);
+    let references = await open();
     try {
       geometry = references.projector;
       if (h === 0 && !correlation && !options.skipAlign) {
@@ -217,10 +221,14 @@ export async function nextIteration(
         if (options.autoRefine && iteration > 1 && !last)
           ({ automation, sampling } = nextSampling(automation, sampling, options, model.currentResolution));
       }
+      const { search, batch } = await choose(h);
+      if (held?.stack !== undefined && !batch.hold) {
+        references.close();
+        held.hold(false);
+        references = await open();
+      }
       const input = iterationInput(context, { ...refinement, automation }, h, sampling, sizes, search);
-      search = input.search;
-      batch ??= await watch.chooseBatch(input);
-      const device = await DeviceIteration.start(references, input, batch, clock);
+      const device = await DeviceIteration.start(references, input, batch, { images: held?.stack, clock });
       await runtime.finish();
       clock.lap("accuracy");
       watch.phase?.(halves ? `expectation of half set ${h + 1}` : "expectation");
@@ -287,7 +295,7 @@ export async function nextIteration(
     for (const model of models) await filterAgain(context, model, oneClass);
   if (options.flattenSolvent && !last)
     for (const model of models)
-      for (const own of model.classes) own.map = flattenSolvent(own.map, set.box, set.pixelSize, options);
+      for (const own of model.classes) flattenSolvent(own.map, set.box, set.pixelSize, options);
   const resolution =
     options.iniHigh > 0 && iteration === 1 && options.firstIterCc
       ? initialResolution(set.box, set.pixelSize, options.iniHigh)
@@ -306,9 +314,27 @@ export async function nextIteration(
 
 type Report = { -readonly [Name in keyof IterationReport]: IterationReport[Name] };
 
+/** Particles in batches, with their images where the device does not hold them. */
+async function* batchesOf(
+  { images, held }: RefineContext,
+  members: readonly number[],
+  size: number,
+): AsyncGenerator<{ particles: readonly number[]; images: Float32Array | undefined }> {
+  if (held?.stack === undefined) return yield* images.batches(members, size);
+  if (!held.has(members)) {
+    for await (const some of images.batches(members, size)) {
+      held.put(some.particles, some.images);
+      yield { particles: some.particles, images: undefined };
+    }
+    return;
+  }
+  for (let first = 0; first < members.length; first += size)
+    yield { particles: members.slice(first, first + size), images: undefined };
+}
+
 /** All particles of a half set through the expectation and into the sums. */
 async function expectAll(
-  { images, set }: RefineContext,
+  context: RefineContext,
   device: DeviceIteration,
   members: readonly number[],
   size: number,
@@ -316,7 +342,9 @@ async function expectAll(
   report: Report,
   watch: IterationWatch,
 ): Promise<void> {
-  for await (const some of images.batches(members, size)) {
+  const { set, rest } = context;
+  for await (const some of batchesOf(context, members, size)) {
+    await rest?.();
     for await (const result of device.expect(some.particles, some.images)) {
       sums.add(result);
       report.limited += result.limited;

@@ -1,6 +1,6 @@
 import { type EulerAngles, eulerToMatrix, matrixToEuler, multiply } from "../geometry/euler.js";
 import { childPixels, pixelDirection } from "../geometry/healpix.js";
-import { angularStep, type OrientationGrid, oversampledOrientation } from "../geometry/sampling.js";
+import { angularStep, type OrientationGrid } from "../geometry/sampling.js";
 import { oversampledTranslations, type TranslationGrid } from "../geometry/translations.js";
 
 export interface Pose extends EulerAngles {
@@ -92,21 +92,27 @@ export function makeSearch(
     psis: turns([...grid.psi]),
     psiChildren: 1,
   };
+  const directionChildren = 4 ** oversampling;
+  const psiChildren = 2 ** oversampling;
+  // Angles of the child directions, before the perturbation.
+  const childRot = new Float64Array(directionChildren * grid.rot.length);
+  const childTilt = new Float64Array(childRot.length);
+  for (const [direction, parent] of grid.pixel.entries())
+    for (const [child, pixel] of childPixels(parent, oversampling).entries()) {
+      const { rot, tilt } = pixelDirection(grid.order + oversampling, pixel);
+      childRot[direction * directionChildren + child] = rot;
+      childTilt[direction * directionChildren + child] = tilt;
+    }
+  const childPsi = (psi: number, child: number) =>
+    grid.psi[psi] + grid.psiStep * ((0.5 + child) / psiChildren - 0.5);
   const childTables = (): OrientationTables => {
     if (oversampling === 0) return coarseTables;
-    const directionChildren = 4 ** oversampling;
-    const directions = new Float64Array(9 * directionChildren * grid.rot.length);
-    let at = 0;
-    for (const parent of grid.pixel)
-      for (const pixel of childPixels(parent, oversampling)) {
-        const { rot, tilt } = pixelDirection(grid.order + oversampling, pixel);
-        putDirection(directions, at, rot, tilt);
-        at += 9;
-      }
-    const psiChildren = 2 ** oversampling;
-    const own = Array.from({ length: psiChildren }, (_, k) => grid.psiStep * ((0.5 + k) / psiChildren - 0.5));
-    const psis = turns([...grid.psi].flatMap((psi) => own.map((child) => psi + child)));
-    return { directions, directionChildren, psis, psiChildren };
+    const directions = new Float64Array(9 * childRot.length);
+    for (let at = 0; at < childRot.length; at++)
+      putDirection(directions, 9 * at, childRot[at], childTilt[at]);
+    const own = Array.from({ length: psiChildren }, (_, child) => child);
+    const angles = Array.from(grid.psi, (_, psi) => own.map((child) => childPsi(psi, child))).flat();
+    return { directions, directionChildren, psis: turns(angles), psiChildren };
   };
   return {
     grid,
@@ -126,9 +132,14 @@ export function makeSearch(
       const [row, translation] = [Math.floor(parent / count), parent % count];
       const o = row % orientations;
       const rotation = Math.floor(own / shifts);
+      const direction = Math.floor(o / psis) * directionChildren + Math.floor(rotation / psiChildren);
       const at = 2 * (translation * shifts + (own % shifts));
       return {
-        ...turned(oversampledOrientation(grid, Math.floor(o / psis), o % psis, oversampling, rotation)),
+        ...turned({
+          rot: childRot[direction],
+          tilt: childTilt[direction],
+          psi: childPsi(o % psis, rotation % psiChildren),
+        }),
         x: child[at],
         y: child[at + 1],
         class: Math.floor(row / orientations),

@@ -2,10 +2,10 @@ import type { ChildSlices } from "../runtime/contract.js";
 
 /** Views that have a weight, in rising order. */
 export interface Views {
-  readonly number: number[];
-  readonly particle: number[];
-  readonly total: number[];
-  readonly row: number[];
+  readonly number: Uint32Array;
+  readonly particle: Uint32Array;
+  readonly total: Float64Array;
+  readonly row: Uint32Array;
 }
 
 /**
@@ -18,32 +18,52 @@ export function listViews(
   rotations: number,
   runWeight: Float64Array,
 ): Views {
-  const views: Views = { number: [], particle: [], total: [], row: [] };
+  const most = runStart[runStart.length - 1] * rotations;
+  const views = emptyViews(most);
+  let count = 0;
   for (let i = 0; i + 1 < runStart.length; i++)
     for (let run = runStart[i]; run < runStart[i + 1]; run++)
       for (let r = 0; r < rotations; r++) {
         const total = totals[run * rotations + r];
         if (!(total > 0)) continue;
         runWeight[run] += total;
-        views.number.push(run * rotations + r);
-        views.particle.push(i);
-        views.total.push(total);
-        views.row.push(runOrientation[run] * rotations + r);
+        views.number[count] = run * rotations + r;
+        views.particle[count] = i;
+        views.total[count] = total;
+        views.row[count] = runOrientation[run] * rotations + r;
+        count++;
       }
-  return views;
+  return someViews(views, 0, count);
 }
 
 /** The views of a range of rows. */
 export function inRows(views: Views, { firstRow, rows }: ChildSlices): Views {
-  const own = views.row.map((row) => row >= firstRow && row < firstRow + rows);
-  const some = (values: number[]) => values.filter((_, at) => own[at]);
-  return {
-    number: some(views.number),
-    particle: some(views.particle),
-    total: some(views.total),
-    row: some(views.row),
-  };
+  const some = emptyViews(views.row.length);
+  let count = 0;
+  for (let at = 0; at < views.row.length; at++) {
+    if (views.row[at] < firstRow || views.row[at] >= firstRow + rows) continue;
+    some.number[count] = views.number[at];
+    some.particle[count] = views.particle[at];
+    some.total[count] = views.total[at];
+    some.row[count] = views.row[at];
+    count++;
+  }
+  return someViews(some, 0, count);
 }
+
+const emptyViews = (length: number): Views => ({
+  number: new Uint32Array(length),
+  particle: new Uint32Array(length),
+  total: new Float64Array(length),
+  row: new Uint32Array(length),
+});
+
+const someViews = ({ number, particle, total, row }: Views, first: number, end: number): Views => ({
+  number: number.subarray(first, end),
+  particle: particle.subarray(first, end),
+  total: total.subarray(first, end),
+  row: row.subarray(first, end),
+});
 
 /** A block of views as `weightedSums` takes it; `mergedOrientation_v` are the rows that its views share. */
 export interface ViewBlock {
@@ -65,36 +85,40 @@ export function viewBlock(
   firstRow: number | undefined,
 ): ViewBlock {
   const count = end - first;
+  const { number, particle, total, row } = someViews(views, first, end);
   const views_v2 = new Uint32Array(2 * count);
   const viewStart_i = new Uint32Array(particles + 1);
-  for (let at = first; at < end; at++) {
-    views_v2[2 * (at - first)] = views.number[at];
-    views_v2[2 * (at - first) + 1] = views.particle[at];
-    viewStart_i[views.particle[at] + 1]++;
+  // By row, then by place: one number tells both, and numbers sort without a callback.
+  const order = new Float64Array(count);
+  for (let view = 0; view < count; view++) {
+    views_v2[2 * view] = number[view];
+    views_v2[2 * view + 1] = particle[view];
+    viewStart_i[particle[view] + 1]++;
+    order[view] = row[view] * count + view;
   }
   for (let i = 0; i < particles; i++) viewStart_i[i + 1] += viewStart_i[i];
-  const row = Uint32Array.from(views.row.slice(first, end));
-  // By row, then by place: one number tells both, and numbers sort without a callback.
-  const order = Float64Array.from(row, (value, at) => value * count + at).sort();
+  order.sort();
   const members_v2 = new Uint32Array(2 * count);
-  const merged: number[] = [];
-  const orientations: number[] = [];
+  const merged_m2 = new Uint32Array(2 * (count + 1));
+  const mergedOrientation_v = new Uint32Array(count);
+  let merged = 0;
   for (let at = 0; at < count; at++) {
     const view = order[at] % count;
     members_v2[2 * at] = view;
-    members_v2[2 * at + 1] = views.particle[first + view];
-    if (at > 0 && row[view] === row[order[at - 1] % count]) continue;
-    merged.push(at, firstRow === undefined ? orientations.length : row[view] - firstRow);
-    orientations.push(row[view]);
+    members_v2[2 * at + 1] = particle[view];
+    if (merged > 0 && mergedOrientation_v[merged - 1] === row[view]) continue;
+    merged_m2[2 * merged] = at;
+    merged_m2[2 * merged + 1] = firstRow === undefined ? merged : row[view] - firstRow;
+    mergedOrientation_v[merged++] = row[view];
   }
-  merged.push(count, 0);
+  merged_m2[2 * merged] = count;
   return {
     views_v2,
     viewStart_i,
-    total_v: Float64Array.from(views.total.slice(first, end)),
+    total_v: total,
     orientation_v: row,
-    merged_m2: Uint32Array.from(merged),
+    merged_m2: merged_m2.subarray(0, 2 * (merged + 1)),
     members_v2,
-    mergedOrientation_v: Uint32Array.from(orientations),
+    mergedOrientation_v: mergedOrientation_v.subarray(0, merged),
   };
 }

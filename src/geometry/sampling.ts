@@ -107,7 +107,7 @@ export function oversampledOrientations(
 }
 
 /** Number `child` of these fine orientations. */
-export function oversampledOrientation(
+function oversampledOrientation(
   grid: OrientationGrid,
   direction: number,
   psi: number,

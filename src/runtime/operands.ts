@@ -10,6 +10,8 @@ export interface RuntimeLayout {
   readonly alignment: number;
   /** Whether the runtime has `screenCoarse`. */
   readonly screens: boolean;
+  /** Whether images are better kept on the device than sent again: it has memory of its own, and buffers may be large. */
+  readonly holdsImages: boolean;
   /** What `makeFft` allocates, in order. */
   fftBuffers(shape: readonly number[], batch: number): readonly BufferDeclaration[];
 }
@@ -266,9 +268,11 @@ export interface WeightedSums extends FinePass {
 // Arguments of operations, in the order of the contract.
 
 export interface ShiftImages {
+  /** Any number of images. */
   readonly images: DeviceBuffer;
   readonly out: DeviceBuffer;
-  readonly shift_i2: DeviceBuffer;
+  /** Which of `images`, and the whole pixels x and y by which its content moves, in two's complement. */
+  readonly moves_i3: DeviceBuffer;
   readonly factor_i: DeviceBuffer;
   readonly box: number;
   readonly count: number;

@@ -7,7 +7,6 @@ import { readStar } from "../formats/star/index.js";
 import { inverseRealFft, realFft } from "../geometry/fft.js";
 import { centreBySign, cropHalf } from "../geometry/fourier.js";
 import { pointGroup } from "../geometry/symmetry.js";
-import { parseAtoms } from "./atoms.js";
 import { modelDensity } from "./density.js";
 import { centred, proceduralMolecule } from "./molecule.js";
 
@@ -57,6 +56,8 @@ export async function loadMaps(
       report(`class ${k + 1}: ${file}`);
       continue;
     }
+    // A large library, which only this needs.
+    const { parseAtoms } = await import("./atoms.js");
     const { model, atoms, waters, alternates } = await parseAtoms(await readText(file), file);
     report(
       `class ${k + 1}: ${file}, ${atoms} atoms, ${resolution} A (left out: ${waters} water atoms, ${alternates} alternate locations)`,

@@ -13,7 +13,7 @@ import {
   StarTable,
   writeStar,
 } from "../../src/formats/star/index.js";
-import { formatReal, parseNumber, writeReal } from "../../src/formats/star/number.js";
+import { formatReal, parseNumber, realAsWritten, writeReal } from "../../src/formats/star/number.js";
 import { describeShared } from "../support/shared.js";
 
 const text = (content: string) => new TextEncoder().encode(content);
@@ -193,6 +193,7 @@ describe("numbers", () => {
         ),
         (x) => {
           expect(write(x)).toBe(formatReal(x));
+          expect(realAsWritten(x)).toEqual(Number(formatReal(x)));
         },
       ),
       { numRuns: 2000 },

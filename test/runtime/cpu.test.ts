@@ -62,15 +62,18 @@ describe("cpu runtime", () => {
     const count = 1000;
     const images = runtime.alloc("real", "images", count);
     const out = runtime.alloc("real", "out", count);
-    const shift = runtime.alloc("index", "shifts", 2 * count);
+    const moves = runtime.alloc("index", "moves", 3 * count);
     const factor = runtime.alloc("real", "factors", count);
     runtime.upload(
       images,
       Float64Array.from({ length: count }, (_, at) => at),
     );
-    runtime.upload(shift, new Uint32Array(2 * count));
+    runtime.upload(
+      moves,
+      Uint32Array.from({ length: 3 * count }, (_, at) => (at % 3 === 0 ? at / 3 : 0)),
+    );
     runtime.upload(factor, new Float32Array(count).fill(2));
-    await runtime.shiftImages({ images, out, shift_i2: shift, factor_i: factor, box: 1, count });
+    await runtime.shiftImages({ images, out, moves_i3: moves, factor_i: factor, box: 1, count });
     expect((await runtime.download(out))[999]).toBe(1998);
     await runtime.close();
   });
@@ -80,9 +83,9 @@ describe("cpu runtime", () => {
     const count = 64;
     const images = runtime.alloc("real", "images", 16);
     const out = runtime.alloc("real", "out", 16);
-    const shift = runtime.alloc("index", "shifts", 2 * count);
+    const moves = runtime.alloc("index", "moves", 3 * count);
     const factor = runtime.alloc("real", "factors", count);
-    const pass = { images, out, shift_i2: shift, factor_i: factor, box: 4096, count };
+    const pass = { images, out, moves_i3: moves, factor_i: factor, box: 4096, count };
     await expect(runtime.shiftImages(pass)).rejects.toThrow(/kernel shift_images/);
     await expect(runtime.clear(images)).rejects.toThrow(/kernel shift_images/);
     await runtime.close();

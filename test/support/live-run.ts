@@ -82,7 +82,7 @@ async function refineHere(words: readonly string[]): Promise<Refinement[]> {
   };
   const states = [await startRefinement(context, maps)];
   for (let i = 0; i < options.iter; i++) {
-    const chooseBatch = async () => ({ size: 64, keep: "slices" as const });
+    const chooseBatch = async () => ({ size: 64, keep: "slices" as const, hold: false });
     states.push((await nextIteration(context, states[i], { chooseBatch })).refinement);
   }
   await runtime.close();

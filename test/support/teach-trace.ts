@@ -20,7 +20,7 @@ export async function recordRefinement(): Promise<{ trace: MemoryTrace; planned:
   for (let i = 0; i < 2; i++)
     ({ refinement } = await nextIteration(context, refinement, {
       async chooseBatch(input) {
-        const batch = { size: 20, keep: "slices" as const };
+        const batch = { size: 20, keep: "slices" as const, hold: false };
         const { peak } = await planIteration(runtime.layout, input, batch);
         planned = Math.max(planned, peak);
         return batch;

@@ -112,7 +112,7 @@ export async function tinyRun(
   const reports: IterationReport[] = [];
   for (let i = 0; i < context.options.iter; i++) {
     const { refinement, report } = await nextIteration(context, states[i], {
-      chooseBatch: async () => ({ size: batch, keep }),
+      chooseBatch: async () => ({ size: batch, keep, hold: false }),
     });
     states.push(refinement);
     reports.push(report);

@@ -165,7 +165,11 @@ export async function searchTinySet(
       images: put("real", "raw images", images),
       count,
       box,
-      shift_i2: put("index", "whole shifts", new Uint32Array(2 * count)),
+      moves_i3: put(
+        "index",
+        "image moves",
+        Uint32Array.from({ length: 3 * count }, (_, at) => (at % 3 === 0 ? at / 3 : 0)),
+      ),
       factor_i: put("real", "factors", new Float64Array(count).fill(1)),
       mask,
       masked: [coarse, fine].map(({ pixels, images_ik }) => ({ pixels, out: images_ik })),

@@ -3,7 +3,7 @@ import type { ParticleSet } from "../../em/particles.js";
 import type { ImageSource } from "../../em/refinement.js";
 import { UserError } from "../../errors.js";
 import { readImageBatches } from "../../formats/batches.js";
-import { splitKindSuffix } from "../../formats/mrc/index.js";
+import { firstNotFinite, splitKindSuffix } from "../../formats/mrc/index.js";
 import type { Disk } from "../../formats/source.js";
 import type { ImageName } from "../../formats/star/index.js";
 
@@ -110,12 +110,8 @@ export class ImageStore implements ImageSource {
 
   private examine(particle: number, image: Float32Array): void {
     const [first] = image;
-    let [finite, constant] = [true, true];
-    for (let at = 0; at < image.length; at++) {
-      const value = image[at];
-      if (value - value !== 0) finite = false;
-      if (value !== first) constant = false;
-    }
+    const finite = firstNotFinite(image) < 0;
+    const constant = finite && image.every((value) => value === first);
     if (!finite) this.notFinite.push(particle);
     else if (constant) this.constant.push(particle);
     if (!finite || constant || this.background.length < 2) return;
@@ -136,15 +132,15 @@ function outside(box: number, radius: number): Uint32Array {
 
 /** Mean and standard deviation of some pixels. */
 function moments(image: Float32Array, pixels: Uint32Array): [number, number] {
-  let sum = 0;
-  for (let n = 0; n < pixels.length; n++) sum += image[pixels[n]];
-  const mean = sum / pixels.length;
-  let squares = 0;
+  const shift = image[pixels[0]];
+  let [sum, squares] = [0, 0];
   for (let n = 0; n < pixels.length; n++) {
-    const difference = image[pixels[n]] - mean;
+    const difference = image[pixels[n]] - shift;
+    sum += difference;
     squares += difference * difference;
   }
-  return [mean, Math.sqrt(squares / (pixels.length - 1))];
+  const offset = sum / pixels.length;
+  return [shift + offset, Math.sqrt(Math.max(0, squares - sum * offset) / (pixels.length - 1))];
 }
 
 /** RELION's test of a background that should have mean 0 and standard deviation 1. */

@@ -46,10 +46,12 @@ export async function refine(argv: readonly string[]): Promise<void> {
     ...(args.verb > 0 && { startProgress: (name, particles) => startProgress(name, particles) }),
   };
   for (const notice of args.notices) host.print(notice);
-  let reportSeconds = 0;
+  let nextReport = 0;
   try {
     await runJob(args, argv, host, async () => {
-      if (reportSeconds < quickReport) reportSeconds = await report(folder, host.warn);
+      if (performance.now() < nextReport) return;
+      const seconds = await report(folder, host.warn);
+      nextReport = performance.now() + (1000 * seconds) / shareOfReports;
     });
     log.add({ kind: "end", status: "success" });
     await report(folder, host.warn);
@@ -67,8 +69,8 @@ export async function refine(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** Pages that take longer than this (s) are written at the end alone. */
-const quickReport = 1;
+/** Share of a run's time that goes into its page before the end. */
+const shareOfReports = 0.05;
 
 /** The page about the run; returns the seconds that it took. A page that cannot be written ends no run. */
 async function report(folder: string, warn: (message: string) => void): Promise<number> {

@@ -1,12 +1,7 @@
 import { basename, dirname } from "node:path";
+import { HeldImages } from "../../em/held-images.js";
 import { largestBatch } from "../../em/memory.js";
-import {
-  halfSets,
-  type ImageSource,
-  type RefineContext,
-  type Refinement,
-  startRefinement,
-} from "../../em/refinement.js";
+import { halfSets, type RefineContext, type Refinement, startRefinement } from "../../em/refinement.js";
 import { type IterationReport, nextIteration } from "../../em/run-iteration.js";
 import { UserError } from "../../errors.js";
 import type { Disk } from "../../formats/source.js";
@@ -144,16 +139,6 @@ async function writeTrace(
   await sink.commit();
 }
 
-/** Images that wait for leave before every batch. */
-const resting = (images: ImageSource, rest: () => Promise<void> | undefined): ImageSource => ({
-  async *batches(particles, size) {
-    for await (const batch of images.batches(particles, size)) {
-      await rest();
-      yield batch;
-    }
-  },
-});
-
 async function iterate(
   { args, set, options, start, command }: Prepared,
   images: ImageStore,
@@ -166,7 +151,9 @@ async function iterate(
     runtime,
     set,
     options,
-    images: host.rest === undefined ? images : resting(images, () => host.rest?.()),
+    images,
+    ...(runtime.layout.holdsImages ? { held: new HeldImages(runtime, set) } : {}),
+    ...(host.rest === undefined ? {} : { rest: () => host.rest?.() ?? Promise.resolve() }),
     group,
     references: start.kind === "new" ? start.maps.length : start.references,
   };

@@ -5,7 +5,7 @@ import type { Refinement } from "../../em/refinement.js";
 import { createMrc } from "../../formats/mrc/index.js";
 import type { Disk } from "../../formats/source.js";
 import { type StarTable, writeStar } from "../../formats/star/index.js";
-import { formatReal } from "../../formats/star/number.js";
+import { realAsWritten as written } from "../../formats/star/number.js";
 import type { PointGroup } from "../../geometry/symmetry.js";
 import { type IterationFiles, iterationFiles } from "./file-names.js";
 import { dataTables, modelTables, optimiserTables, type RunFacts, samplingTables } from "./tables.js";
@@ -127,7 +127,6 @@ export async function writeFinal(
   return { ...files, maps: [[files.maps[0][0]], halves] };
 }
 
-const written = (value: number) => Number(formatReal(value));
 /** In-plane steps divide the circle, which their digits alone do not tell. */
 export const wholePart = (step: number): number => 360 / Math.round(360 / step);
 const writtenAll = (values: Float64Array) => values.map(written);

@@ -65,23 +65,35 @@ export function formatReal(value: number): string {
   return value.toFixed(decimals).padStart(12);
 }
 
+/** Units of the last decimal that `formatReal` writes, or -1 where that has another form or rounding is not certain. */
+function lastUnits(value: number): number {
+  const size = Math.abs(value);
+  const scaled = size * (value < 0 ? 1e5 : 1e6);
+  const common = size === 0 || (size >= 0.001 && size <= 100_000);
+  // The product is off by at most 2^-53 of 1e11, so rounding is certain away from ties.
+  if (!common || Math.abs(scaled - Math.floor(scaled) - 0.5) < 1e-4 || Object.is(value, -0)) return -1;
+  return Math.round(scaled);
+}
+
+/** The number that is read where `value` was written. */
+export function realAsWritten(value: number): number {
+  const units = lastUnits(value);
+  if (units < 0) return Number(formatReal(value));
+  return value < 0 ? -units / 1e5 : units / 1e6;
+}
+
 /**
  * Write `value` as `formatReal` does into `target` at `at` and return the end. `target` must have room for 32 bytes.
  */
 export function writeReal(value: number, target: Uint8Array, at: number): number {
-  const size = Math.abs(value);
-  const decimals = value < 0 ? 5 : 6;
-  const unit = value < 0 ? 1e5 : 1e6;
-  const scaled = size * unit;
-  const rounded = Math.round(scaled);
-  const common = size === 0 || (size >= 0.001 && size <= 100_000);
-  // The product above is off by at most 2^-53 of 1e11, so rounding is certain away from ties.
-  if (!common || Math.abs(scaled - Math.floor(scaled) - 0.5) < 1e-4 || Object.is(value, -0)) {
+  const units = lastUnits(value);
+  if (units < 0) {
     const text = formatReal(value);
     for (let i = 0; i < text.length; i++) target[at + i] = text.charCodeAt(i);
     return at + text.length;
   }
-  let rest = rounded;
+  const decimals = value < 0 ? 5 : 6;
+  let rest = units;
   let length = 0;
   for (let place = 0; place < decimals || rest > 0 || place === decimals; place++) {
     if (place === decimals) scratch[length++] = 46;

@@ -8,8 +8,8 @@ export const imageOperations: Operations<CpuDevice, ImageOperation> = {
   forwardFft,
   inverseFft,
 
-  shiftImages(cpu, { images, out, shift_i2, factor_i, box, count }) {
-    cpu.run("shift_images", count * box, box, { images, moved: out, shift: shift_i2, factor: factor_i, box });
+  shiftImages(cpu, { images, out, moves_i3, factor_i, box, count }) {
+    cpu.run("shift_images", count * box, box, { images, moved: out, moves: moves_i3, factor: factor_i, box });
   },
 
   softMask(cpu, { values, shape, count, radius, width, noise, scratch }) {

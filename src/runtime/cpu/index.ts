@@ -28,6 +28,7 @@ export const cpuLayout: RuntimeLayout = {
   elementBytes: cpuBytes,
   alignment: cpuAlignment,
   screens: false,
+  holdsImages: false,
   fftBuffers,
 };
 

@@ -29,6 +29,7 @@ export const cudaLayout = (precision: Precision, screens: boolean): RuntimeLayou
   elementBytes: cudaBytes[precision],
   alignment: cudaAlignment,
   screens,
+  holdsImages: true,
   fftBuffers,
 });
 

@@ -10,13 +10,13 @@ export const imageOperations: Operations<KernelDevice, ImageOperation> = {
   forwardFft,
   inverseFft,
 
-  shiftImages: (gpu, { images, out, shift_i2, factor_i, box, count }) =>
+  shiftImages: (gpu, { images, out, moves_i3, factor_i, box, count }) =>
     threads(
       gpu,
       "shift_images",
       count * box * box,
       { box },
-      { images, moved: out, shift: shift_i2, factor: factor_i },
+      { images, moved: out, moves: moves_i3, factor: factor_i },
     ),
 
   async softMask(gpu, { values, shape, count, radius, width, noise, scratch }) {

@@ -35,18 +35,18 @@ export const imageOperations: Operations<HostMemory, ImageOperation> = {
     }
   },
 
-  shiftImages(memory, { images, out, shift_i2, factor_i, box, count }) {
+  shiftImages(memory, { images, out, moves_i3, factor_i, box, count }) {
     const from = memory.real(images);
     const to = memory.real(out);
-    const shift = memory.index(shift_i2);
+    const moves = memory.index(moves_i3);
     const factor = memory.real(factor_i);
     for (let i = 0; i < count; i++) {
-      const [dx, dy] = [shift[2 * i] | 0, shift[2 * i + 1] | 0];
+      const [image, dx, dy] = [moves[3 * i], moves[3 * i + 1] | 0, moves[3 * i + 2] | 0];
       for (let y = 0; y < box; y++)
         for (let x = 0; x < box; x++) {
           const [sx, sy] = [x - dx, y - dy];
           const inside = sx >= 0 && sx < box && sy >= 0 && sy < box;
-          to[(i * box + y) * box + x] = inside ? factor[i] * from[(i * box + sy) * box + sx] : 0;
+          to[(i * box + y) * box + x] = inside ? factor[i] * from[(image * box + sy) * box + sx] : 0;
         }
     }
   },

@@ -13,6 +13,7 @@ export const referenceLayout: RuntimeLayout = {
   elementBytes: referenceBytes,
   alignment: 256,
   screens: false,
+  holdsImages: false,
   fftBuffers: () => [],
 };
 

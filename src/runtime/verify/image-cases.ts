@@ -147,18 +147,22 @@ function pixelCases(random: Random, box: number, size: number, choice: PixelChoi
 
 function shiftCase(random: Random): Case {
   const [box, count] = [18, 7];
-  const images = random.normals(count * box * box);
-  const shifts = Uint32Array.from({ length: 2 * count }, () => random.integer(-20, 20) >>> 0);
+  const stack = 11;
+  const images = random.normals(stack * box * box);
+  const moves = Uint32Array.from(
+    { length: 3 * count },
+    (_, at) => (at % 3 === 0 ? random.integer(0, stack - 1) : random.integer(-20, 20)) >>> 0,
+  );
   const factors = random.uniforms(count, 0.5, 2);
   return {
     operation: "shiftImages",
-    variant: `${count} x ${box}`,
+    variant: `${count} x ${box} of ${stack}`,
     async run(bench) {
-      const out = await bench.out("real", "moved", images.length);
+      const out = await bench.out("real", "moved", count * box * box);
       await bench.runtime.shiftImages({
         images: bench.put("real", "images", images),
         out,
-        shift_i2: bench.put("index", "shifts", shifts),
+        moves_i3: bench.put("index", "moves", moves),
         factor_i: bench.put("real", "factors", factors),
         box,
         count,

@@ -23,6 +23,7 @@ export const webGpuLayout: RuntimeLayout = {
   elementBytes: webGpuBytes,
   alignment: 256,
   screens: false,
+  holdsImages: false,
   fftBuffers,
 };
 

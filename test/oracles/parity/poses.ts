@@ -71,16 +71,16 @@ async function posesOf(
     Array.from(values, (a) => a / pixelSize),
   );
   const whole = offsets.map((values) => values.map(round));
-  const shift_i2 = runtime.alloc("index", "shifts", 2 * count);
+  const moves_i3 = runtime.alloc("index", "moves", 3 * count);
   runtime.upload(
-    shift_i2,
-    Uint32Array.from({ length: 2 * count }, (_, at) => whole[at % 2][at >> 1] >>> 0),
+    moves_i3,
+    Array.from({ length: count }, (_, i) => [i, whole[0][i] >>> 0, whole[1][i] >>> 0]).flat(),
   );
   const factor_i = runtime.alloc("real", "factors", count);
   runtime.upload(factor_i, new Float64Array(count).fill(1));
   const pixels = makePixels(runtime, size, choice);
   const out = runtime.alloc("complex", "pixels", count * pixels.count);
-  await prepareImages(runtime, { images, count, box, shift_i2, factor_i, mask, masked: [{ pixels, out }] });
+  await prepareImages(runtime, { images, count, box, moves_i3, factor_i, mask, masked: [{ pixels, out }] });
   const [u, v, angle] = ["DefocusU", "DefocusV", "DefocusAngle"].map(column);
   const parameters = runtime.alloc("real", "ctf parameters", ctfLength * count);
   const optics = { voltage: 300, sphericalAberration: 2.7, amplitudeContrast: 0.1 };
