@@ -175,14 +175,18 @@ function repeatCuda(work, set) {
 /** RELION's golden runs, and real particles on every runtime. */
 function compareCuda() {
   print(run("golden runs of RELION", process.execPath, bench("parity", "--runtime", "cuda")), 120);
-  const name = "real particles against webgpu and cpu";
+  const name = "real particles";
   if (values.real === undefined || values.model === undefined) {
     skip(name, "no particles given (--real, --model)");
     return;
   }
   const set = ["--set", resolve(values.real), "--model", resolve(values.model)];
   const quick = values.quick ? ["--iterations", "1", "--particles", "40", "--against", "cpu"] : [];
-  print(run(name, process.execPath, bench("real", "--runtime", "cuda", ...set, ...quick)), 120);
+  const told = (stdout) => {
+    const others = [...stdout.matchAll(/cuda and (\w+): 1 - mean/g)].map(([, other]) => other);
+    return `the maps and poses of ${others.join(" and ")}`;
+  };
+  print(run(name, process.execPath, bench("real", "--runtime", "cuda", ...set, ...quick), { told }), 120);
 }
 
 /** The card's own library at the shape of the coarse pass, where PyTorch is installed. */
