@@ -2,11 +2,12 @@ import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { benchCoarse } from "./coarse.js";
 import { benchContract } from "./contract.js";
-import { benchCpu } from "./cpu.js";
-import { benchRuntimes } from "./devices.js";
+import { type BenchRuntime, benchRuntimes } from "./devices.js";
 import { benchMemory } from "./memory.js";
 import { benchMrc } from "./mrc.js";
-import { formatTable, record, root, save } from "./record.js";
+import { benchParity } from "./parity.js";
+import { benchReal } from "./real.js";
+import { formatTable, meetsGoal, record, root, save } from "./record.js";
 import { benchRefine } from "./refine.js";
 import { updateBenchmarks } from "./report.js";
 import { benchScreen } from "./screen.js";
@@ -25,15 +26,23 @@ const { positionals: asked, values } = parseArgs({
     iterations: { type: "string" },
     label: { type: "string" },
     from: { type: "string" },
+    model: { type: "string" },
+    particles: { type: "string" },
+    against: { type: "string", multiple: true },
     "relion-iterations": { type: "string" },
   },
 });
 const { set, iterations, label, from, "relion-iterations": relionIterations } = values;
-const runtime = benchRuntimes.find((name) => name === values.runtime);
-if (values.runtime !== undefined && runtime === undefined) {
-  console.error(`bench: unknown runtime ${values.runtime}; known: ${benchRuntimes.join(", ")}`);
+
+function fail(message: string): never {
+  console.error(`bench: ${message}`);
   process.exit(1);
 }
+
+const runtimeNamed = (asked: string): BenchRuntime =>
+  benchRuntimes.find((name) => name === asked) ??
+  fail(`unknown runtime ${asked}; known: ${benchRuntimes.join(", ")}`);
+const runtime = values.runtime === undefined ? undefined : runtimeNamed(values.runtime);
 
 const benchmarks = {
   star: benchStar,
@@ -41,6 +50,19 @@ const benchmarks = {
   simulate: benchSimulate,
   memory: benchMemory,
   contract: () => benchContract(runtime),
+  parity: () => benchParity(runtime),
+  real: () => {
+    if (set === undefined || values.model === undefined)
+      fail("real needs --set (the folder of the particles) and --model (the file of PDB 5a1a)");
+    return benchReal({
+      set,
+      model: values.model,
+      ...(runtime === undefined ? {} : { runtime }),
+      ...(values.against === undefined ? {} : { against: values.against.map(runtimeNamed) }),
+      ...(iterations === undefined ? {} : { iterations: Number(iterations) }),
+      ...(values.particles === undefined ? {} : { particles: Number(values.particles) }),
+    });
+  },
   coarse: () => benchCoarse(runtime),
   refine: () =>
     benchRefine({
@@ -51,26 +73,30 @@ const benchmarks = {
       ...(iterations === undefined ? {} : { iterations: Number(iterations) }),
       ...(relionIterations === undefined ? {} : { relionIterations: Number(relionIterations) }),
     }),
-  cpu: benchCpu,
+  // It drives a browser, by packages that the offline bundle leaves out.
+  cpu: async () => (await import("./cpu.js")).benchCpu(),
   screen: async () => benchScreen(from),
 };
 
 const names =
   asked.length === 0
-    ? Object.keys(benchmarks).filter((name) => name !== "screen" || from !== undefined)
+    ? Object.keys(benchmarks).filter(
+        (name) => (name !== "screen" || from !== undefined) && (name !== "real" || set !== undefined),
+      )
     : asked;
-for (const name of names) {
-  if (!(name in benchmarks)) {
-    console.error(`bench: unknown benchmark ${name}; known: ${Object.keys(benchmarks).join(", ")}`);
-    process.exit(1);
-  }
-}
+for (const name of names)
+  if (!(name in benchmarks)) fail(`unknown benchmark ${name}; known: ${Object.keys(benchmarks).join(", ")}`);
+/** Of these a missed goal is a fault, not a figure. */
+const verdicts = new Set(["contract", "parity", "real"]);
 for (const name of names) {
   const options =
     name === "refine" || runtime !== undefined
-      ? words.filter((word) => word !== name).map((word) => (word === set ? basename(word) : word))
+      ? words
+          .filter((word) => word !== name)
+          .map((word) => (word === set || word === values.model ? basename(word) : word))
       : [];
   const result = await record(name, benchmarks[name as keyof typeof benchmarks], options);
   console.log(`${name} (${result.seconds.toFixed(1)} s)\n${formatTable(result)}\nrecord: ${save(result)}`);
+  if (verdicts.has(name) && result.rows.some((row) => meetsGoal(row) === false)) process.exitCode = 1;
 }
 updateBenchmarks(root);

@@ -13,6 +13,15 @@ export interface BenchRow {
   better?: "higher" | "lower";
 }
 
+/** One check of scripts/check-device.mjs. */
+export interface DeviceCheck {
+  name: string;
+  result: "ok" | "FAILED" | "skipped";
+  seconds: number;
+  /** What it told, or why it was skipped. */
+  note: string;
+}
+
 /** The evidence of one benchmark run, as written to `bench/records/`. */
 export interface BenchRecord {
   benchmark: string;
@@ -26,6 +35,7 @@ export interface BenchRecord {
   seconds: number;
   peakRssBytes: number;
   rows: BenchRow[];
+  checks?: DeviceCheck[];
 }
 
 /** Rows of a benchmark that runs on a graphics device: which one, and what tells its record from those of other devices. */
@@ -33,6 +43,7 @@ export interface BenchResult {
   rows: BenchRow[];
   gpu: string;
   label: string;
+  checks?: DeviceCheck[];
 }
 
 /** Top folder of the package. */
@@ -63,7 +74,7 @@ export async function record(
 ): Promise<BenchRecord> {
   const started = performance.now();
   const result = await run();
-  const { rows, gpu, label }: Partial<BenchResult> & { rows: BenchRow[] } = Array.isArray(result)
+  const { rows, gpu, label, checks }: Partial<BenchResult> & { rows: BenchRow[] } = Array.isArray(result)
     ? { rows: result }
     : result;
   return {
@@ -85,6 +96,7 @@ export async function record(
     seconds: (performance.now() - started) / 1000,
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
     rows,
+    ...(checks === undefined ? {} : { checks }),
   };
 }
 

@@ -1,12 +1,21 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type BenchRecord, meetsGoal } from "./record.js";
+import { type BenchRecord, type DeviceCheck, meetsGoal } from "./record.js";
 
 const begin = "<!-- records -->";
 const end = "<!-- /records -->";
 
 const formatValue = (value: number) =>
   value.toLocaleString("en-US", { maximumSignificantDigits: 4, useGrouping: true });
+
+const checksTable = (checks: readonly DeviceCheck[]) => [
+  "| check | result | s | |",
+  "|---|---|---:|---|",
+  ...checks.map(
+    ({ name, result, seconds, note }) =>
+      `| ${name} | ${result === "FAILED" ? "**FAILED**" : result} | ${formatValue(seconds)} | ${note.replaceAll("|", "/")} |`,
+  ),
+];
 
 function section(record: BenchRecord): string {
   const { cpu, cores, memoryBytes, gpu } = record.device;
@@ -15,8 +24,9 @@ function section(record: BenchRecord): string {
     "",
     `${gpu === undefined ? "" : `${gpu}; `}${cpu}, ${cores} cores, ${Math.round(memoryBytes / 2 ** 30)} GiB; Node ${record.versions.node}; ${record.date}; \`${record.command}\``,
     "",
-    "| measure | value | unit | goal | met |",
-    "|---|---:|---|---:|---|",
+    ...((record.checks ?? []).length > 0
+      ? checksTable(record.checks ?? [])
+      : ["| measure | value | unit | goal | met |", "|---|---:|---|---:|---|"]),
   ];
   for (const row of record.rows) {
     const met = meetsGoal(row);

@@ -41,6 +41,7 @@ for (const part of [
   "shaders",
   "scripts",
   "bench/records",
+  "test/golden",
   "docs/benchmarks.md",
   "package.json",
   "LICENSE",

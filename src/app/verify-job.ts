@@ -33,29 +33,58 @@ interface JobTolerances {
   readonly best: { readonly likelihood: number; readonly correlation: number };
   /** Noise spectra, relative. */
   readonly sigma2: number;
-  /** FSC between the maps, at least; and where a tie fell otherwise. */
-  readonly fsc: number;
-  readonly fscAfterTies: number;
+  /** Sums of weights by shell and by direction, relative. */
+  readonly sums: number;
+  /** Relative error of the maps, whose FSC it holds above 1 - map^2. */
+  readonly map: number;
 }
+
+/** FSC between maps where a tie fell otherwise, at least. */
+const fscAfterTies = 0.99;
 
 /** What is allowed between a float32 runtime and the reference after a whole iteration. */
 const singleTolerances: JobTolerances = {
   scores: { diff2: 1e-3, correlation: 2e-6 },
   best: { likelihood: 1e-3, correlation: 2e-6 },
   sigma2: 2e-5,
-  fsc: 0.9999,
-  fscAfterTies: 0.99,
+  sums: 2e-5,
+  map: 1e-2,
 };
 /** The same for a float64 runtime: scores of hundreds carry 2^-53 of their size. */
 const doubleTolerances: JobTolerances = {
   scores: { diff2: 1e-9, correlation: 1e-12 },
   best: { likelihood: 1e-9, correlation: 1e-12 },
   sigma2: 1e-11,
-  fsc: 1 - 1e-12,
-  fscAfterTies: 0.99,
+  sums: 1e-11,
+  map: 1e-6,
 };
 
-/** How one way through an iteration agrees with the reference. */
+/** The distance of a runtime from exact numbers. */
+function tolerancesOf(runtime: Runtime): JobTolerances | undefined {
+  if (runtime.name === "reference" && isDouble(runtime)) return undefined;
+  return isDouble(runtime) ? doubleTolerances : singleTolerances;
+}
+
+/** Of two runtimes each may be off by its own distance, to either side. */
+function tolerancesBetween(one: Runtime, other: Runtime): JobTolerances {
+  const [a, b] = [tolerancesOf(one), tolerancesOf(other)];
+  if (a === undefined || b === undefined) return a ?? b ?? doubleTolerances;
+  return {
+    scores: {
+      diff2: a.scores.diff2 + b.scores.diff2,
+      correlation: a.scores.correlation + b.scores.correlation,
+    },
+    best: {
+      likelihood: a.best.likelihood + b.best.likelihood,
+      correlation: a.best.correlation + b.best.correlation,
+    },
+    sigma2: a.sigma2 + b.sigma2,
+    sums: a.sums + b.sums,
+    map: a.map + b.map,
+  };
+}
+
+/** How one way through an iteration agrees with the reference, or with another runtime. */
 export interface JobAgreement {
   readonly scores: "likelihood" | "correlation";
   /** Correlations have one kernel. */
@@ -68,11 +97,14 @@ export interface JobAgreement {
   readonly wrongCounts: number;
   readonly best: number;
   readonly sigma2: number;
+  readonly sums: number;
   readonly fsc: number;
   readonly ok: boolean;
 }
 
 export interface JobOptions {
+  /** What the iterations are compared with; a reference of its own where it is left out. */
+  readonly against?: Runtime;
   /** Words of `cryotile refine`; without --i a set is simulated. */
   readonly words: readonly string[];
   readonly seed: number;
@@ -81,7 +113,7 @@ export interface JobOptions {
   readonly report: (line: string) => void;
 }
 
-/** One iteration by correlation and one by likelihood on the reference, and on `gpu` with every strategy. */
+/** One iteration by correlation and one by likelihood on the reference (or `against`), and on `gpu` with every strategy. */
 export async function verifyJob(gpu: Runtime, options: JobOptions): Promise<JobAgreement[]> {
   const folder = mkdtempSync(join(tmpdir(), "cryotile-verify-"));
   try {
@@ -185,26 +217,28 @@ async function readJob(words: readonly string[], most: number): Promise<Job> {
   };
 }
 
-/** Particles of a batch of the reference. */
-const referenceBatch = 64;
+/** Particles of a batch of what is compared with; its scores are read to tell ties. */
+const expectedBatch = 64;
 
 async function compare(
   gpu: Runtime,
   words: readonly string[],
-  { particles, report }: JobOptions,
+  { particles, report, against }: JobOptions,
 ): Promise<JobAgreement[]> {
   const job = await readJob(words, particles);
   const { set } = job;
   report(`${set.count} particles of ${set.box} pixels, ${job.options.K} class(es), ${job.options.sym}`);
-  const tolerances = isDouble(gpu) ? doubleTolerances : singleTolerances;
   const agreements: JobAgreement[] = [];
   for (const scores of ["correlation", "likelihood"] as const) {
     const firstIterCc = scores === "correlation";
     const options = { ...job.options, firstIterCc, alwaysCc: false };
-    const reference = openReference();
-    const { runtime, margins } = watchMargins(reference, tolerances.scores, options.adaptiveFraction);
-    const expected = await iterate(runtime, job, options, true);
-    await reference.close();
+    const base = against ?? openReference();
+    const tolerances = tolerancesBetween(gpu, base);
+    const { runtime, margins } = watchMargins(base, tolerances.scores, options.adaptiveFraction);
+    // A screen leaves no array of scores to tell ties by.
+    const read = base.layout.screens ? { ...options, gsd: "direct" as const } : options;
+    const expected = await iterate(runtime, job, read, true);
+    if (against === undefined) await base.close();
     for (const strategy of firstIterCc ? (["all"] as const) : strategiesOf(gpu)) {
       const gsd = strategy === "all" ? options.gsd : strategy;
       const found = await iterate(gpu, job, { ...options, gsd }, false);
@@ -222,14 +256,14 @@ async function iterate(
   runtime: Runtime,
   { set, maps, images }: Job,
   options: RefineOptions,
-  isReference: boolean,
+  isExpected: boolean,
 ): Promise<Refinement> {
   const group = pointGroup(options.sym, { relionUnit: true });
   const held = runtime.layout.holdsImages ? { held: new HeldImages(runtime, set) } : {};
   const context: RefineContext = { runtime, set, options, images, group, references: maps.length, ...held };
   const { refinement } = await nextIteration(context, await startRefinement(context, maps), {
     async chooseBatch(input) {
-      if (isReference) return { size: Math.min(referenceBatch, set.count), keep: "nothing", hold: false };
+      if (isExpected) return { size: Math.min(expectedBatch, set.count), keep: "nothing", hold: false };
       return (await largestBatch(runtime.layout, input, runtime.capabilities, set.count)).batch;
     },
   });
@@ -267,7 +301,14 @@ function agreement(
   const fsc = Math.min(
     ...model.classes.map(({ map }, k) => leastCorrelation(map, truth.classes[k].map, shells, set.box)),
   );
-  const leastFsc = poses.other.length > 0 ? tolerances.fscAfterTies : tolerances.fsc;
+  const ties = poses.other.length / set.count;
+  const leastFsc = ties > 0 ? fscAfterTies : 1 - tolerances.map ** 2;
+  const sums = largestOf(
+    model.classes.flatMap(({ radial, directions }, k) => [
+      outputError(radial.sigma2, truth.classes[k].radial.sigma2),
+      outputError(directions, truth.classes[k].directions),
+    ]),
+  );
   return {
     scores,
     strategy,
@@ -278,11 +319,14 @@ function agreement(
     wrongCounts: wrongCounts.length,
     best,
     sigma2,
+    sums,
     fsc,
     ok:
       poses.wrong.length + wrongCounts.length === 0 &&
       best <= tolerances.best[scores] &&
       sigma2 <= tolerances.sigma2 &&
+      // A particle takes its weight from one pose to another.
+      sums <= tolerances.sums + 2 * ties &&
       fsc >= leastFsc,
   };
 }

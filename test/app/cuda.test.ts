@@ -6,6 +6,7 @@ import type { JobAgreement } from "../../src/app/verify-job.js";
 import { cliPath } from "../support/cli.js";
 import { describeCuda, emulatedDriver } from "../support/cuda.js";
 import { eventsOf, filesOf, shortRun, tinyFolder } from "../support/tiny-job.js";
+import { describeWebGpu } from "../support/webgpu.js";
 
 const folder = tinyFolder();
 const report = join(folder, "held.json");
@@ -160,6 +161,23 @@ describeCuda("--precision double", () => {
     expect(refined({ DEVICES: "" }, ...double)).toMatch(
       /reference on .* \(--precision double; no CUDA: the CUDA driver finds no device\)/,
     );
+  });
+});
+
+describeWebGpu("cuda against webgpu", () => {
+  describeCuda("over the emulated driver", () => {
+    it("agree on whole iterations, by every strategy", () => {
+      const words = "--job --json --seed 7 --particles 8 --perturb 0.5 --against webgpu".split(" ");
+      const { status, stdout, stderr } = run({}, "verify", ...cuda, ...words);
+      expect([status, status === 0 ? "" : stderr]).toEqual([0, ""]);
+      const { against, rows } = JSON.parse(stdout) as { against: string; rows: JobAgreement[] };
+      expect(against).toMatch(/^webgpu on /);
+      expect(rows.map(({ scores, strategy }) => `${scores} ${strategy}`)).toEqual([
+        "correlation all",
+        ...["direct", "tiled", "gemm", "screen"].map((strategy) => `likelihood ${strategy}`),
+      ]);
+      expect(rows.filter(({ ok, particles }) => !ok || particles !== 8)).toEqual([]);
+    });
   });
 });
 

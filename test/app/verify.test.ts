@@ -9,6 +9,7 @@ import { webGpuTolerances } from "../../src/runtime/tolerances.js";
 import type { Agreement } from "../../src/runtime/verify/index.js";
 import { runCli, runCliWith } from "../support/cli.js";
 import { tinyFile } from "../support/golden.js";
+import { openTestCpu } from "../support/runtimes.js";
 import { describeWebGpu } from "../support/webgpu.js";
 
 describeWebGpu("cryotile verify and inspect", () => {
@@ -63,6 +64,8 @@ describeWebGpu("cryotile verify and inspect", () => {
     const without = runCli(tmpdir(), "verify", "--healpix_order", "1");
     expect(without.status).toBe(1);
     expect(without.stderr).toContain("with --job those of refine are");
+    const alone = runCli(tmpdir(), "verify", "--against", "cpu");
+    expect(alone.stderr).toContain("verify --against cpu: whole iterations are compared with it; add --job");
     const unknown = runCli(tmpdir(), "verify", "--job", "--software", "--healpix_oder", "1");
     expect(unknown.status).toBe(1);
     expect(unknown.stderr).toContain("did you mean --healpix_order?");
@@ -106,6 +109,13 @@ describe("cryotile verify without a graphics card", () => {
     expect(status).toBe(0);
   });
 
+  test("says that nothing was compared with it, which is no success", () => {
+    const words = ["--runtime", "cpu", "--job", "--against", "webgpu", "--particles", "2"];
+    const { status, stderr } = runCliWith(withoutDriver, tmpdir(), "verify", ...words);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/verify --against webgpu: nothing was compared: no WebGPU adapter: /);
+  });
+
   test("--runtime cpu is taken at its word, and an unknown one is refused", () => {
     const { status, stdout } = runCli(tmpdir(), "verify", "--runtime", "cpu", "--json");
     const { runtime, rows } = JSON.parse(stdout) as { runtime: string; rows: Agreement[] };
@@ -138,8 +148,26 @@ function tampered(share: number, size: number): Runtime {
   };
 }
 
+/** A runtime whose sums are off, by a share of themselves, where its scores are right. */
+function tamperedSums(share: number): Runtime {
+  const runtime = openReference();
+  const layout = { ...runtime.layout, elementBytes: { ...runtime.layout.elementBytes, real: 4 } };
+  return {
+    ...runtime,
+    layout,
+    async finishAccumulator(a) {
+      await runtime.finishAccumulator(a);
+      const weight = Float64Array.from(await runtime.download(a.weight));
+      runtime.upload(
+        a.weight,
+        weight.map((value) => value * (1 + share)),
+      );
+    },
+  };
+}
+
 describe("the verdict of verify --job", () => {
-  const job = async (runtime: Runtime) => {
+  const job = async (runtime: Runtime, against?: Runtime) => {
     const folder = mkdtempSync(join(tmpdir(), "cryotile-job-"));
     for (const name of ["ref.mrc", "parts.star"]) writeFileSync(join(folder, name), tinyFile(name));
     writeFileSync(join(folder, "noisy.mrcs"), tinyFile("noisy.mrcs.gz"));
@@ -147,10 +175,17 @@ describe("the verdict of verify --job", () => {
       "--ini_high 20 --particle_diameter 90 --healpix_order 0 --offset_range 2 --zero_mask --ctf --pad 1 --skip_gridding";
     const words = ["--i", join(folder, "parts.star"), "--ref", join(folder, "ref.mrc"), ...search.split(" ")];
     try {
-      return await verifyJob(runtime, { words, seed: 1, particles: 9, report() {} });
+      return await verifyJob(runtime, {
+        words,
+        seed: 1,
+        particles: 9,
+        report() {},
+        ...(against ? { against } : {}),
+      });
     } finally {
       rmSync(folder, { recursive: true, force: true });
       await runtime.close();
+      await against?.close();
     }
   };
   const verdicts = (rows: JobAgreement[]) => [...new Set(rows.slice(1).map(({ ok }) => ok))];
@@ -161,6 +196,17 @@ describe("the verdict of verify --job", () => {
 
   test("falls where they are wrong", async () => {
     expect(verdicts(await job(tampered(0.02, 0)))).toEqual([false]);
+  });
+
+  test("falls where sums are wrong", async () => {
+    expect(verdicts(await job(tamperedSums(1e-4)))).toEqual([false]);
+    expect(verdicts(await job(tamperedSums(0)))).toEqual([true]);
+  });
+
+  test("is given against another float32 runtime too", async () => {
+    expect(verdicts(await job(tampered(0, 1e-5), await openTestCpu()))).toEqual([true]);
+    expect(verdicts(await job(tampered(0.02, 0), await openTestCpu()))).toEqual([false]);
+    expect(verdicts(await job(tamperedSums(1e-4), await openTestCpu()))).toEqual([false]);
   });
 
   test("refuses searches that it cannot compare", async () => {

@@ -1,62 +1,24 @@
 import { execFile } from "node:child_process";
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { scoreMap, scorePoses } from "../../bench/truth.js";
+import { box, particlesFile, refineOptions, type Score, scoreRun, writeModel } from "../../bench/betagal.js";
 import { readStarFile } from "../../src/app/refine/resume.js";
 import { createMrc, openMrc } from "../../src/formats/mrc/index.js";
 import { createFile, nodeDisk, openFile } from "../../src/formats/node.js";
 import { parseImageName, type StarFile, writeStar } from "../../src/formats/star/index.js";
-import { inverseRealFft, realFft } from "../../src/geometry/fft.js";
-import { lowPass } from "../../src/geometry/fourier.js";
-import { pointGroup } from "../../src/geometry/symmetry.js";
-import { parseAtoms } from "../../src/simulator/atoms.js";
-import { modelDensity } from "../../src/simulator/density.js";
 import { describeRelion, runTool } from "../support/relion.js";
 import { describeOn, fastRuntimes } from "../support/runtimes.js";
 import { describeShared } from "../support/shared.js";
 import { runtimeOptions } from "../support/tiny-job.js";
 
 const cli = resolve(import.meta.dirname, "../../dist/src/app/cli.js");
-const box = 64;
-const pixelSize = 3.54;
-/** Angstrom: sphere in which maps are compared. */
-const radius = 90;
 const folder = mkdtempSync(join(tmpdir(), "cryotile-betagal-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const at = (...names: string[]) => join(folder, ...names);
-
-/** Options of both programs. Offsets reach 10 px; two iterations of 6 px reach them. */
-const options = (iterations: number) =>
-  `--ref ref.mrc --firstiter_cc --ini_high 40 --ctf --particle_diameter 200 --flatten_solvent --zero_mask --oversampling 1 --offset_range 6 --offset_step 2 --sym D2 --norm --scale --pad 2 --random_seed 1 --tau2_fudge 4 --K 1 --healpix_order 1 --iter ${iterations}`.split(
-    " ",
-  );
-
-async function writeMap(path: string, values: Float32Array): Promise<void> {
-  const shape = { kind: "volume", width: box, height: box, count: box, mode: 2, pixelSize } as const;
-  const writer = await createMrc(await createFile(path), shape);
-  await writer.write(values);
-  await writer.finish();
-}
-
-/** The density of PDB 5a1a where the particles' reference map has it, and the same at 40 Angstrom to start from. */
-async function writeModel(set: string, pdb: string): Promise<void> {
-  const { R, com } = JSON.parse(readFileSync(join(set, "reference/5a1a_to_map.json"), "utf8")) as {
-    R: [number[], number[], number[]];
-    com: number[];
-  };
-  const { model } = await parseAtoms(readFileSync(pdb, "utf8"), pdb);
-  const axis = ([x, y, z]: number[]) =>
-    model.x.map((value, i) => x * (value - com[0]) + y * (model.y[i] - com[1]) + z * (model.z[i] - com[2]));
-  const placed = { ...model, x: axis(R[0]), y: axis(R[1]), z: axis(R[2]) };
-  const density = modelDensity(placed, box, pixelSize, 2 * pixelSize);
-  await writeMap(at("model.mrc"), density);
-  const low = inverseRealFft(lowPass(realFft(density, [box, box, box]), 40, pixelSize));
-  await writeMap(at("ref.mrc"), Float32Array.from(low));
-}
 
 const stacksOf = (file: StarFile) =>
   file
@@ -75,7 +37,7 @@ async function convertStacks(set: string, file: StarFile): Promise<void> {
       height: box,
       count: stack.count,
       mode: 2,
-      pixelSize,
+      pixelSize: 3.54,
     });
     await writer.write(await stack.readImages(0, stack.count));
     await writer.finish();
@@ -90,29 +52,20 @@ async function refine(
   runtime: readonly string[],
 ): Promise<string> {
   await mkdir(at(name), { recursive: true });
-  const args = [cli, "refine", "--i", star, "--o", `${name}/run`, ...runtime, ...options(iterations)];
+  const args = [cli, "refine", "--i", star, "--o", `${name}/run`, ...runtime, ...refineOptions(iterations)];
   const { stderr } = await promisify(execFile)(process.execPath, args, { cwd: folder, maxBuffer: 2 ** 26 });
   return stderr;
 }
 
 describeShared("beta-galactosidase, 671 particles of EMPIAR-10204 from a start at 40 A", (shared) => {
   const set = join(shared, "data/betagal-empiar10204");
-  const particles = join(set, "particles_good.star");
-  const score = async (name: string, iteration: number) => {
-    const end = `${name}/run_it00${iteration}`;
-    return {
-      map: await scoreMap(at("model.mrc"), at(`${end}_class001.mrc`), radius),
-      poses: await scorePoses(
-        join(set, "reference/particles_good_refposes.star"),
-        at(`${end}_data.star`),
-        pointGroup("D2"),
-      ),
-    };
-  };
+  const particles = join(set, particlesFile);
+  const score = (name: string, iteration: number) =>
+    scoreRun(set, folder, at(`${name}/run_it00${iteration}`));
 
-  const line = ({ map, poses }: Awaited<ReturnType<typeof score>>) =>
+  const line = ({ map, poses }: Score) =>
     `mean FSC ${map.mean.toFixed(4)}, 0.5 at ${map.half.toFixed(2)} A, poses ${poses.median.toFixed(2)} deg`;
-  beforeAll(() => writeModel(set, join(shared, "data/lewis841214+PCA_recon/data/5a1a.pdb")));
+  beforeAll(() => writeModel(set, join(shared, "data/lewis841214+PCA_recon/data/5a1a.pdb"), folder));
 
   for (const kind of fastRuntimes)
     describeOn(kind)(kind, () => {
@@ -135,7 +88,7 @@ describeShared("beta-galactosidase, 671 particles of EMPIAR-10204 from a start a
       copyFileSync(particles, at("float32/particles.star"));
       copyFileSync(at("ref.mrc"), at("float32/ref.mrc"));
       await mkdir(at("float32/relion"));
-      const args = ["--i", "particles.star", "--o", "relion/run", "--j", "2", ...options(4)];
+      const args = ["--i", "particles.star", "--o", "relion/run", "--j", "2", ...refineOptions(4)];
       await runTool("relion_refine", args, { cwd: at("float32") });
     }, 600_000);
 

@@ -1,7 +1,7 @@
 import type { Refinement } from "../../src/em/refinement.js";
 import type { StarTable } from "../../src/formats/star/index.js";
 import { goldenTable } from "./golden.js";
-import { largest } from "./runtimes.js";
+import { largest } from "./numbers.js";
 
 /** Tables of an iteration as `relion_refine` wrote them: the golden files, or those of a run just made. */
 export interface IterationTables {

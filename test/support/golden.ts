@@ -1,11 +1,16 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { openMrc } from "../../src/formats/mrc/index.js";
 import { bytesSource } from "../../src/formats/source.js";
 import { parseStar, type StarTable } from "../../src/formats/star/index.js";
 
-const folder = resolve(import.meta.dirname, "../golden/tiny");
+/** Of the package, from its sources as from dist/. */
+function root(from = import.meta.dirname): string {
+  return existsSync(resolve(from, "package.json")) ? from : root(dirname(from));
+}
+
+const folder = resolve(root(), "test/golden/tiny");
 
 /** Bytes of a file of the tiny set, unpacked. */
 export function tinyFile(name: string): Buffer {

@@ -5,6 +5,9 @@ import { openNodeCpu } from "../../src/runtime/cpu/node.js";
 import { openReference } from "../../src/runtime/reference/index.js";
 import { describeWebGpu, openTestGpu } from "./webgpu.js";
 
+export { scoped } from "../oracles/parity/check.js";
+export { difference, largest } from "./numbers.js";
+
 export const openTestCpu = (options: Omit<CpuOptions, "startWorker"> = {}): Promise<Runtime> =>
   openNodeCpu({ bytes: 2 ** 29, threads: 2, ...options });
 
@@ -34,27 +37,4 @@ export function describeRuntimes(
       afterAll(() => runtime.close());
       body(() => runtime, kind);
     });
-}
-
-/** Run in a scope of its own that ends with the call. */
-export async function scoped<T>(runtime: Runtime, body: () => Promise<T>): Promise<T> {
-  runtime.push("iteration");
-  try {
-    return await body();
-  } finally {
-    runtime.pop("iteration");
-  }
-}
-
-export const largest = (values: Iterable<number>): number => {
-  let most = 0;
-  for (const value of values)
-    most = Math.max(most, Number.isNaN(value) ? Number.POSITIVE_INFINITY : Math.abs(value));
-  return most;
-};
-
-/** Largest absolute difference. */
-export function difference(found: ArrayLike<number>, expected: ArrayLike<number>): number {
-  if (found.length !== expected.length) return Number.POSITIVE_INFINITY;
-  return largest(Array.from(expected, (value, at) => found[at] - value));
 }

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import * as v from "valibot";
 import { UserError } from "../../errors.js";
 import type { Runtime } from "../../runtime/contract.js";
+import { UnsupportedError } from "../../runtime/errors.js";
 import { openReference } from "../../runtime/reference/index.js";
 import { tolerancesOf } from "../../runtime/tolerances.js";
 import { type Agreement, compareCase, contractCases } from "../../runtime/verify/index.js";
@@ -21,6 +22,7 @@ const positive = (name: string) =>
 
 const runtimes = ["auto", "cuda", "webgpu", "cpu"] as const;
 const precisions = ["single", "double"] as const;
+const others = ["reference", "webgpu", "cpu"] as const;
 
 const optionsSchema = v.object({
   runtime: v.optional(v.picklist(runtimes, `--runtime: one of ${runtimes.join(", ")} is expected`), "auto"),
@@ -29,6 +31,7 @@ const optionsSchema = v.object({
     "single",
   ),
   job: v.optional(v.boolean(), false),
+  against: v.optional(v.picklist(others, `--against: one of ${others.join(", ")} is expected`), "reference"),
   particles: v.optional(positive("--particles")),
   seed: v.optional(
     v.pipe(
@@ -73,7 +76,7 @@ function formatTable(rows: readonly Agreement[]): string {
 
 function formatJob(rows: readonly JobAgreement[]): string {
   const table = new Table({
-    head: ["scores", "strategy", "poses", "significant", "Pmax or cc", "sigma2", "FSC", "ok"],
+    head: ["scores", "strategy", "poses", "significant", "Pmax or cc", "sigma2", "sums", "FSC", "ok"],
     style: { head: [], border: [] },
   });
   const decisions = (particles: number, other: number, wrong: number) =>
@@ -86,29 +89,71 @@ function formatJob(rows: readonly JobAgreement[]): string {
       decisions(row.particles, row.otherCounts, row.wrongCounts),
       row.best.toExponential(1),
       row.sigma2.toExponential(1),
+      row.sums.toExponential(1),
       `1 - ${(1 - row.fsc).toExponential(1)}`,
       row.ok ? "yes" : "NO",
     ]);
   return table.toString();
 }
 
+interface JobRun {
+  readonly json: boolean;
+  readonly seed: number;
+  readonly particles: number;
+  readonly against: (typeof others)[number];
+  readonly software: boolean;
+}
+
 /** A whole iteration instead of single operations. */
 async function runJob(
   runtime: Runtime,
   words: readonly string[],
-  { json, seed, particles }: { json: boolean; seed: number; particles: number },
+  { json, seed, particles, against: other, software }: JobRun,
 ): Promise<void> {
   const report = (line: string) => {
     if (!json) console.log(line);
   };
-  const rows = await verifyJob(runtime, { words, seed, particles, report });
-  const agree = rows.filter(({ ok }) => ok).length;
-  if (json)
-    console.log(
-      JSON.stringify({ runtime: runtime.name, device: runtime.capabilities.device, seed, rows }, null, 2),
-    );
-  else console.log(`${formatJob(rows)}\n${agree} of ${rows.length} iterations agree with the reference`);
-  if (agree < rows.length) process.exitCode = 1;
+  const against = other === "reference" ? undefined : await openOther(other, software);
+  const named = (opened: Runtime) => `${opened.name} on ${opened.capabilities.device}`;
+  const told = against === undefined ? "the reference" : named(against);
+  report(`${runtime.name} against ${told}`);
+  try {
+    const rows = await verifyJob(runtime, {
+      words,
+      seed,
+      particles,
+      report,
+      ...(against === undefined ? {} : { against }),
+    });
+    const agree = rows.filter(({ ok }) => ok).length;
+    if (json)
+      console.log(
+        JSON.stringify(
+          { runtime: runtime.name, device: runtime.capabilities.device, against: told, seed, rows },
+          null,
+          2,
+        ),
+      );
+    else
+      console.log(
+        `${formatJob(rows)}\n${agree} of ${rows.length} iterations of ${runtime.name} agree with ${told}`,
+      );
+    if (agree < rows.length) process.exitCode = 1;
+  } finally {
+    await against?.close();
+  }
+}
+
+/** What `--against` names; where it is not there nothing was compared, which is no success. */
+async function openOther(other: "webgpu" | "cpu", software: boolean): Promise<Runtime> {
+  try {
+    return (await openRuntime({ runtime: other, software, memory: defaultMemory })).runtime;
+  } catch (error) {
+    if (!(error instanceof UnsupportedError)) throw error;
+    throw new UserError(`verify --against ${other}: nothing was compared: ${error.message}`, {
+      cause: error,
+    });
+  }
 }
 
 /** `cryotile verify`: every operation of a runtime against the float64 reference, on random inputs. Exit code 1 where one fails. */
@@ -121,6 +166,7 @@ export function verifyCommand(): Command {
       "--job",
       "compare a whole iteration instead, with every strategy; options of `cryotile refine` (--i, --ref, ...) choose the job, without --i a set is simulated",
     )
+    .option("--against <name>", `with --job: what to compare with: ${others.join(", ")} (default: reference)`)
     .option(
       "--particles <n>",
       `with --job: particles to take, spread over the set (default: ${jobParticles})`,
@@ -143,7 +189,9 @@ export function verifyCommand(): Command {
         defaultLimits,
         seed = Date.now() % 2 ** 31,
       } = parsed.output;
-      const { particles = jobParticles } = parsed.output;
+      const { particles = jobParticles, against } = parsed.output;
+      if (!job && against !== "reference")
+        throw new UserError(`verify --against ${against}: whole iterations are compared with it; add --job`);
       if (precision === "double" && runtime !== "cuda")
         throw new UserError("verify --precision double: cuda alone has a second precision; --runtime cuda");
       if (!job && command.args.length > 0)
@@ -160,7 +208,7 @@ export function verifyCommand(): Command {
       if (!json) console.log(`${opened.name} on ${opened.capabilities.device} (${reason}), seed ${seed}`);
       if (job) {
         try {
-          await runJob(opened, command.args, { json, seed, particles });
+          await runJob(opened, command.args, { json, seed, particles, against, software });
         } finally {
           await opened.close();
         }
