@@ -91,21 +91,22 @@ export async function estimateAccuracy(
   };
   const angles = particles.map((p) => [state.rot[p], state.tilt[p], state.psi[p]] as const);
   const truth = (await project(angles)).slice();
+  const step = 1 / (box * pixelSize);
+  const frequencyX = Float64Array.from(table, (packed) => pixelX(packed) * step);
+  const frequencyY = Float64Array.from(table, (packed) => pixelY(packed) * step);
   // CTF^2 / (2 sigma2) by particle and pixel.
   const weights = particles.map((p) => {
     const ctf = new Ctf(set.ctf[p]);
     const noise = model.noise[set.group[p]];
-    return Float64Array.from(table, (packed, k) => {
-      if (shells[k] === 0) return 0;
-      const step = 1 / (box * pixelSize);
-      const value = a.ctf ? ctf.at(pixelX(packed) * step, pixelY(packed) * step) : 1;
-      return (value * value) / (2 * noise[shells[k]]);
-    });
+    const own = new Float64Array(K);
+    for (let k = 0; k < K; k++) {
+      if (shells[k] === 0) continue;
+      const value = a.ctf ? ctf.at(frequencyX[k], frequencyY[k]) : 1;
+      own[k] = (value * value) / (2 * noise[shells[k]]);
+    }
+    return own;
   });
-  const draw = (p: number) => {
-    const random = new GlibcRandom(a.seed + p);
-    return random.uniform(0, 1);
-  };
+  const drawn = particles.map((p) => new GlibcRandom(a.seed + p).uniform(0, 1));
   const contributions = new Float64Array(box / 2 + 1);
   const degrees = new Float64Array(count);
   let active = particles.map((_, i) => i);
@@ -115,7 +116,7 @@ export async function estimateAccuracy(
     const trial = await project(
       active.map((i) => {
         const [rot, tilt, psi] = angles[i];
-        const u = draw(particles[i]);
+        const u = drawn[i];
         const e = degrees[i];
         return u < 0.3333 ? [rot + e, tilt, psi] : u < 0.6667 ? [rot, tilt + e, psi] : [rot, tilt, psi + e];
       }),
@@ -135,11 +136,11 @@ export async function estimateAccuracy(
   const along = (frequency: (packed: number) => number) =>
     Uint16Array.from(table, (packed) => Math.abs(frequency(packed)));
   const [alongX, alongY] = [along(pixelX), along(pixelY)];
-  const offsets = particles.map((p, i) => {
+  const offsets = drawn.map((u, i) => {
     const power = powerByFrequency(
       truth.subarray(2 * i * K, 2 * (i + 1) * K),
       weights[i],
-      draw(p) < 0.5 ? alongX : alongY,
+      u < 0.5 ? alongX : alongY,
       box,
     );
     let error = 0;
