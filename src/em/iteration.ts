@@ -261,6 +261,13 @@ export class DeviceIteration {
     }
   }
 
+  /** What adds up from batch to batch: with these as they were, the batches that are left give the same result. */
+  get running(): readonly DeviceBuffer[] {
+    const { accumulator, status } = this.model;
+    const views = (this.grid?.kept ?? []).flatMap(({ views }) => Object.values<DeviceBuffer>({ ...views }));
+    return [accumulator, status, ...views];
+  }
+
   /** Throws where a back-projected value was not a number or did not fit. */
   async check(): Promise<void> {
     const [status] = await this.runtime.download(this.model.status);

@@ -1,6 +1,7 @@
 import { expose } from "comlink";
 import { parseRefineArguments } from "../../../src/app/refine/arguments.js";
 import { AbortedError, type JobHost, runJob } from "../../../src/app/refine/run.js";
+import { Checkpoints } from "../../../src/em/checkpoint.js";
 import { DeviceLostError, DeviceMemoryError } from "../../../src/runtime/errors.js";
 import type { SimulationPlan } from "../../../src/simulator/particles.js";
 import { simulate } from "./built-in.js";
@@ -30,12 +31,14 @@ export interface Start {
   /** Go on from the last finished iteration. */
   readonly goOn: boolean;
   readonly runtime: RuntimeChoice;
+  /** Of the device, megabytes. */
+  readonly memory: number;
 }
 
 /** Times that a run goes on by itself after its device failed. */
 const mostRestarts = 3;
 /** A device that refuses this little memory has a problem of its own, bytes. */
-const leastMemory = 2 ** 26;
+const leastMemory = 64e6;
 
 const gate = new Gate();
 
@@ -84,8 +87,10 @@ async function attempts(
     append(`${line}\n`);
     tell({ kind: "event", line });
   };
+  const checkpoints = new Checkpoints();
   const host = (): JobHost => ({
     disk,
+    checkpoints,
     version: __VERSION__,
     freeBytes,
     openRuntime: async (args, onEvent) => {
@@ -115,17 +120,16 @@ async function attempts(
     await report(outcome.status === "failure");
     return outcome;
   };
-  let memory: number | undefined;
+  let memory = start.memory * 1e6;
   for (let attempt = 0; ; attempt++) {
     const saved = start.goOn || attempt > 0 ? await lastSaved(folder) : undefined;
     const argv = [
       ...(saved === undefined ? start.job.words : ["--continue", saved, "--o", outputRoot]),
       ...runtimeWords(start.runtime),
-      ...(memory === undefined ? [] : ["--memory", `${memory}`]),
+      ...["--memory", `${memory}`],
     ];
     try {
       const args = parseRefineArguments(argv);
-      memory = args.memory ?? memory;
       await runJob(args, argv, host(), report);
       return await ended({ status: "success" });
     } catch (error) {
@@ -133,18 +137,23 @@ async function attempts(
       const fault = deviceFault(error);
       if (fault === undefined || attempt === mostRestarts)
         return await ended({ status: "failure", message: messageOf(error) });
-      if (fault instanceof DeviceMemoryError) memory = (memory ?? 2 ** 30) / 2;
-      if (memory !== undefined && memory < leastMemory)
-        return await ended({ status: "failure", message: messageOf(error) });
+      if (fault instanceof DeviceMemoryError) memory = Math.floor(memory / 2);
+      if (memory < leastMemory) return await ended({ status: "failure", message: messageOf(error) });
       const again =
-        fault instanceof DeviceMemoryError ? `with ${Math.floor((memory ?? 0) / 1e6)} MB` : "on a new device";
+        fault instanceof DeviceMemoryError ? `with ${Math.floor(memory / 1e6)} MB` : "on a new device";
       log({
         kind: "warning",
-        message: `${fault.message}; going on from the last finished iteration ${again}`,
+        message: `${fault.message.split(";")[0]}; going on ${from(checkpoints)} ${again}`,
       });
     }
   }
 }
+
+/** Where a run goes on. */
+const from = ({ at }: Checkpoints): string =>
+  at === undefined
+    ? "from the last finished iteration"
+    : `after ${at.counts.done} particles of iteration ${at.iteration}`;
 
 /** The device's own failure behind an error that tells what to do about it. */
 function deviceFault(error: unknown): DeviceLostError | DeviceMemoryError | undefined {

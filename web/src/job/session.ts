@@ -21,11 +21,13 @@ export class Session implements RunModel {
   private readonly written = signal<{ maps: readonly string[]; data: string } | undefined>(undefined);
   readonly live = computed(() => ["running", "paused", "stopping"].includes(this.state.value));
   private readonly reader = new RecordReader();
-  private readonly memory = new Map<string, Blob>();
+  private readonly held = new Map<string, Blob>();
   /** What the visitor gave for it in this visit. */
   private readonly input = signal<readonly GivenFile[]>([]);
   /** Where it runs, or ran last. */
   readonly runtime: Signal<RuntimeChoice>;
+  /** Of the device, megabytes. */
+  readonly memory: Signal<number>;
   private next: RuntimeChoice | undefined;
   private worker: { readonly api: Remote<JobApi>; readonly own: Worker } | undefined;
 
@@ -40,6 +42,7 @@ export class Session implements RunModel {
     readonly stored: boolean,
   ) {
     this.runtime = signal(job.runtime);
+    this.memory = signal(job.memory);
   }
 
   get given(): readonly GivenFile[] {
@@ -69,6 +72,7 @@ export class Session implements RunModel {
     const api = wrap<JobApi>(own);
     this.worker = { api, own };
     this.runtime.value = start.runtime;
+    this.memory.value = start.memory;
     this.state.value = "running";
     this.problem.value = undefined;
     this.notices.value = [];
@@ -90,7 +94,13 @@ export class Session implements RunModel {
     const { next } = this;
     this.next = undefined;
     if (next !== undefined && outcome.status === "aborted")
-      return this.run({ given: this.given, keepInput: false, goOn: true, runtime: next });
+      return this.run({
+        given: this.given,
+        keepInput: false,
+        goOn: true,
+        runtime: next,
+        memory: start.memory,
+      });
     this.state.value = outcome.status;
   }
 
@@ -117,14 +127,14 @@ export class Session implements RunModel {
   }
 
   async file(path: string): Promise<Blob> {
-    const held = this.memory.get(path);
+    const held = this.held.get(path);
     if (held !== undefined) return held;
     return (await StoredFolder.open(this.job.id)).file(path);
   }
 
   /** Files that the run has written, by name. */
   async files(): Promise<string[]> {
-    const all = this.stored ? await (await StoredFolder.open(this.job.id)).list() : [...this.memory.keys()];
+    const all = this.stored ? await (await StoredFolder.open(this.job.id)).list() : [...this.held.keys()];
     return all.filter((path) => !path.includes("/") && path !== "job.json").sort();
   }
 
@@ -145,7 +155,7 @@ export class Session implements RunModel {
         this.notices.value = [...this.notices.value, message.text];
         return;
       case "file":
-        this.memory.set(message.path, message.file);
+        this.held.set(message.path, message.file);
     }
   }
 

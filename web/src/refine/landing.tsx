@@ -102,7 +102,7 @@ export function Landing({ route }: RoomProps) {
   const { query } = route;
   const start = async () => {
     setStarting(true);
-    const names = ["particles", "box", "iterations", "seed"] as const;
+    const names = ["particles", "box", "iterations", "seed", "memory"] as const;
     const wishes = Object.fromEntries(names.flatMap((name) => wish(query, name)));
     await startBuiltIn(wishes, runtimeChoice.value);
   };

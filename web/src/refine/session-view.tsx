@@ -5,6 +5,7 @@ import { Notice } from "../shell/ui.js";
 import { RunView } from "../view/run-view.js";
 import { Downloads } from "./downloads.js";
 import { FileInput } from "./file-input.js";
+import { MemoryField } from "./memory-field.js";
 import { RuntimeField } from "./runtime-choice.js";
 import { goOn, openSession } from "./state.js";
 
@@ -21,6 +22,7 @@ const states: Readonly<Record<Session["state"]["value"], string>> = {
 function Controls({ session }: { readonly session: Session }) {
   const state = session.state.value;
   const [runtime, setRuntime] = useState(session.runtime.value);
+  const [memory, setMemory] = useState(session.memory.value);
   const live = session.live.value;
   const record = session.record.value;
   const done = record?.iterations.at(-1)?.iteration;
@@ -61,7 +63,7 @@ function Controls({ session }: { readonly session: Session }) {
                 type="button"
                 class="primary"
                 disabled={needsInput}
-                onClick={() => goOn(session, runtime)}
+                onClick={() => goOn(session, runtime, memory)}
               >
                 {done === undefined ? "Start again" : `Continue after iteration ${done}`}
               </button>
@@ -79,6 +81,7 @@ function Controls({ session }: { readonly session: Session }) {
           }}
         />
       )}
+      {!complete && !live && <MemoryField value={memory} onChange={setMemory} />}
     </div>
   );
 }

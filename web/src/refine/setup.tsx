@@ -10,9 +10,10 @@ import { Notice } from "../shell/ui.js";
 import { Mosaic } from "../view/mosaic.js";
 import { viewWorker } from "../view/viewer.js";
 import { defaultsFor, type SetupChoices } from "./defaults.js";
-import { Field } from "./field.js";
+import { Field, Numeric } from "./field.js";
+import { MemoryField } from "./memory-field.js";
 import { RuntimeField } from "./runtime-choice.js";
-import { pending, runtimeChoice, startGiven } from "./state.js";
+import { memoryChoice, pending, runtimeChoice, startGiven } from "./state.js";
 
 /** What is wrong with a point group's name, or nothing. */
 function symmetryProblem(name: string): string | undefined {
@@ -26,37 +27,6 @@ function symmetryProblem(name: string): string | undefined {
 }
 
 const shortPath = (path: string) => path.replace(/^input\//, "");
-
-function Numeric({
-  label,
-  unit,
-  hint,
-  ...rest
-}: {
-  readonly label: string;
-  readonly unit?: string;
-  readonly hint?: string;
-  readonly value: number;
-  readonly min: number;
-  readonly max: number;
-  readonly step: number;
-  readonly onChange: (value: number) => void;
-}) {
-  const { onChange, ...input } = rest;
-  return (
-    <Field label={label} {...(unit && { unit })} {...(hint && { hint })}>
-      {(ids) => (
-        <input
-          type="number"
-          required
-          {...ids}
-          {...input}
-          onInput={({ currentTarget: { valueAsNumber } }) => onChange(valueAsNumber)}
-        />
-      )}
-    </Field>
-  );
-}
 
 function Form({ survey }: { readonly survey: Survey }) {
   const [particles, setParticles] = useState<FoundParticles>(survey.particles[0]);
@@ -79,6 +49,7 @@ function Form({ survey }: { readonly survey: Survey }) {
           title: shortPath(particles.path),
           choices: { ...choices, particles: particles.path, seed: 1 },
           runtime: runtimeChoice.value,
+          memory: memoryChoice.value,
         },
         pending.value ?? [],
         keep,
@@ -264,6 +235,12 @@ function Form({ survey }: { readonly survey: Survey }) {
             value={runtimeChoice.value}
             onChange={(choice) => {
               runtimeChoice.value = choice;
+            }}
+          />
+          <MemoryField
+            value={memoryChoice.value}
+            onChange={(megabytes) => {
+              memoryChoice.value = megabytes;
             }}
           />
         </fieldset>

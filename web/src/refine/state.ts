@@ -14,6 +14,9 @@ const sessions = new Map<string, Session>();
 /** Files that the visitor gave and that no job has taken yet. */
 export const pending = signal<readonly GivenFile[] | undefined>(undefined);
 
+/** Device memory of new jobs, megabytes: what most graphics cards can spare. */
+export const memoryChoice = signal(1000);
+
 /** Where new jobs run. */
 export const runtimeChoice = signal<RuntimeChoice>("auto");
 
@@ -23,14 +26,20 @@ interface NewJob {
   readonly title: string;
   readonly choices: Choices;
   readonly runtime: RuntimeChoice;
+  /** Of the device, megabytes. */
+  readonly memory: number;
 }
 
-async function newSession({ title, choices, runtime }: NewJob, inputStored: boolean): Promise<Session> {
+async function newSession(
+  { title, choices, runtime, memory }: NewJob,
+  inputStored: boolean,
+): Promise<Session> {
   const job: StoredJob = {
     id: newId(),
     title,
     words: wordsOf(choices),
     runtime,
+    memory,
     created: Date.now(),
     inputStored,
     iterations: choices.iterations,
@@ -50,6 +59,8 @@ export interface BuiltInWishes {
   readonly box?: number;
   readonly iterations?: number;
   readonly seed?: number;
+  /** Megabytes on the device. */
+  readonly memory?: number;
 }
 
 /** Make the built-in set and refine it. */
@@ -59,6 +70,7 @@ export async function startBuiltIn(wishes: BuiltInWishes, runtime: RuntimeChoice
     iterations = builtInChoices.iterations,
     seed = 1,
     box = builtIn.plan.box,
+    memory = memoryChoice.value,
   } = wishes;
   const plan = {
     ...builtIn.plan,
@@ -69,8 +81,15 @@ export async function startBuiltIn(wishes: BuiltInWishes, runtime: RuntimeChoice
     micrographs: Math.min(particles, builtIn.plan.micrographs),
   };
   const choices = { ...builtInChoices, iterations, seed };
-  const session = await newSession({ title: "Built-in set", choices, runtime }, true);
-  session.run({ given: [], simulate: plan, keepInput: false, goOn: false, runtime });
+  const session = await newSession({ title: "Built-in set", choices, runtime, memory }, true);
+  session.run({
+    given: [],
+    simulate: plan,
+    keepInput: false,
+    goOn: false,
+    runtime,
+    memory,
+  });
   go("refine", [session.job.id]);
 }
 
@@ -88,6 +107,7 @@ export async function startGiven(
     keepInput: session.job.inputStored,
     goOn: false,
     runtime: job.runtime,
+    memory: job.memory,
     ...(sphere === undefined ? {} : { sphere: { ...sphere, diameter: job.choices.diameter } }),
   });
   pending.value = undefined;
@@ -109,8 +129,8 @@ export async function openSession(id: string): Promise<Session | undefined> {
 export const forgetSession = (id: string): boolean => sessions.delete(id);
 
 /** Go on from the last finished iteration. */
-export function goOn(session: Session, runtime: RuntimeChoice): void {
-  session.run({ given: session.given, keepInput: false, goOn: true, runtime });
+export function goOn(session: Session, runtime: RuntimeChoice, memory: number): void {
+  session.run({ given: session.given, keepInput: false, goOn: true, runtime, memory });
 }
 
 /** Files as a run sees them. */
