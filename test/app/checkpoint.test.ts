@@ -155,3 +155,32 @@ describe("checkpoints", () => {
     }
   });
 });
+
+it(`a device that is lost at any read-back is told as such (seed ${seed})`, async () => {
+  const half = Uint8Array.from(randomHalves(particles, 5), (h) => h - 1);
+  const chooseBatch = async () => ({ size: 30, keep: "views" as const });
+  /** One iteration on a device that answers so many read-backs; returns how many were asked for. */
+  const iterate = async (answers: number): Promise<number> => {
+    const runtime = await openTestRuntime("cpu", 2 ** 27);
+    let asked = 0;
+    const weak: Runtime = {
+      ...runtime,
+      async download(...range) {
+        if (asked++ === answers) throw new DeviceLostError("the device was lost");
+        return runtime.download(...range);
+      },
+    };
+    try {
+      const context = await tinyContext(weak, { autoRefine: true, iniHigh: 30, firstIterCc: false });
+      const begun = await startRefinement(context, [await tinyPixels("ref.mrc")], half);
+      await nextIteration(context, begun, { chooseBatch });
+      return asked;
+    } finally {
+      await runtime.close();
+    }
+  };
+  const all = await iterate(Number.POSITIVE_INFINITY);
+  expect(all).toBeGreaterThan(20);
+  for (let n = 0; n < all; n += 1 + (seed % 7))
+    await expect(iterate(n), `${n}`).rejects.toThrow(DeviceLostError);
+}, 180_000);

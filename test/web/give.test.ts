@@ -7,20 +7,11 @@ import { launchBrowser } from "../support/browser.js";
 import { describeChromium } from "../support/chromium.js";
 import { runCli } from "../support/cli.js";
 import { servePage } from "../support/page.js";
-import { atEnd, iterationsShown, openPage, storedFiles } from "../support/refine-page.js";
+import { atEnd, drop, iterationsShown, openPage, storedFiles } from "../support/refine-page.js";
 import { describeShared } from "../support/shared.js";
 import { tinyFolder } from "../support/tiny-job.js";
 
 const built = resolve(import.meta.dirname, "../../dist/web");
-
-/** Drop files or folders of this machine on the page, as a file manager does. */
-async function drop(page: Page, files: string[]): Promise<void> {
-  await page.locator("h1").waitFor();
-  const devtools = await page.context().newCDPSession(page);
-  const data = { items: [], files, dragOperationsMask: 1 };
-  for (const type of ["dragEnter", "dragOver", "drop"] as const)
-    await devtools.send("Input.dispatchDragEvent", { type, x: 400, y: 400, data });
-}
 
 const field = (page: Page, label: string) =>
   page.locator("form").getByLabel(label, { exact: ["Starting map", "Classes"].includes(label) });
