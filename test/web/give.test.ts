@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createMrc, openMrc } from "../../src/formats/mrc/index.js";
+import { createFile, openFile } from "../../src/formats/node.js";
 import { launchBrowser } from "../support/browser.js";
 import { describeChromium } from "../support/chromium.js";
 import { runCli } from "../support/cli.js";
@@ -80,6 +82,33 @@ describeChromium("the visitor's files", () => {
     await page.context().close();
   }, 180_000);
 
+  test("a STAR file of RELION 3.0 with a float16 stack is refined, with the files of the command line", async () => {
+    const given = join(folder, "relion30");
+    mkdirSync(given);
+    const star = readFileSync(resolve(import.meta.dirname, "../golden/star/particles-3.0.star"), "utf8");
+    expect(star).not.toContain("data_optics");
+    writeFileSync(join(given, "particles.star"), star.replaceAll("noisy.mrcs", "half.mrcs"));
+    await writeFloat16(join(folder, "noisy.mrcs"), join(given, "half.mrcs"));
+    const { page, problems } = await openPage(browser, `${server.url}#/refine`);
+    await drop(page, [given]);
+    await field(page, "Particles").waitFor();
+    await field(page, "Starting map").selectOption({ label: "None: a sphere" });
+    await field(page, "Iterations at most").fill("1");
+    await field(page, "Processor").check();
+    await page.getByRole("button", { name: "Refine" }).click();
+    expect(await atEnd(page, 120_000)).toBe("Finished");
+    const files = await storedFiles(page, new URL(page.url()).hash.split("/")[2]);
+    const input = mkdtempSync(join(tmpdir(), "cryotile-set-"));
+    cpSync(given, join(input, "relion30"), { recursive: true });
+    // The command line looks for stacks beside the STAR file or in the working folder.
+    const at = sameInNode(files, withSphere(input, files));
+    for (const name of ["run_it001_half1_class001.mrc", "run_it001_half2_model.star", "run_it001_data.star"])
+      expect(files.get(name)?.equals(readFileSync(join(at, name))), name).toBe(true);
+    expect(problems).toEqual([]);
+    for (const made of [input, at]) rmSync(made, { recursive: true, force: true });
+    await page.context().close();
+  }, 180_000);
+
   test("what cannot be refined is told", async () => {
     const { page } = await openPage(browser, `${server.url}#/refine`);
     const given = join(folder, "partly");
@@ -135,4 +164,21 @@ function withSphere(input: string, files: ReadonlyMap<string, Buffer>): string {
   expect(sphere).toBeDefined();
   writeFileSync(join(input, "sphere.mrc"), sphere as Buffer);
   return input;
+}
+
+/** A stack in float16. */
+async function writeFloat16(from: string, to: string): Promise<void> {
+  const stack = await openMrc(await openFile(from), { kind: "stack" });
+  const { width, height, count, pixelSize = [1, 1, 1] } = stack;
+  const writer = await createMrc(await createFile(to), {
+    kind: "stack",
+    width,
+    height,
+    count,
+    mode: 12,
+    pixelSize: pixelSize[0],
+  });
+  await writer.write(await stack.readImages(0, count));
+  await writer.finish();
+  await stack.close();
 }

@@ -137,23 +137,25 @@ async function attempts(
       const fault = deviceFault(error);
       if (fault === undefined || attempt === mostRestarts)
         return await ended({ status: "failure", message: messageOf(error) });
-      if (fault instanceof DeviceMemoryError) memory = Math.floor(memory / 2);
-      if (memory < leastMemory) return await ended({ status: "failure", message: messageOf(error) });
-      const again =
-        fault instanceof DeviceMemoryError ? `with ${Math.floor(memory / 1e6)} MB` : "on a new device";
+      const full = fault instanceof DeviceMemoryError;
+      if (full) memory = Math.floor(memory / 2);
+      if (full && memory < leastMemory) return await ended({ status: "failure", message: messageOf(error) });
+      const again = full ? `with ${Math.floor(memory / 1e6)} MB` : "on a new device";
       log({
         kind: "warning",
-        message: `${fault.message.split(";")[0]}; going on ${from(checkpoints)} ${again}`,
+        message: `${fault.message.split(";")[0]}; going on ${whereFrom(checkpoints, await lastSaved(folder))} ${again}`,
       });
     }
   }
 }
 
-/** Where a run goes on. */
-const from = ({ at }: Checkpoints): string =>
-  at === undefined
-    ? "from the last finished iteration"
-    : `after ${at.counts.done} particles of iteration ${at.iteration}`;
+/** Where a run goes on, with the optimiser file of its last finished iteration. */
+function whereFrom({ at }: Checkpoints, saved: string | undefined): string {
+  const finished = Number(/_it(\d+)_/.exec(saved ?? "")?.[1] ?? Number.NaN);
+  return at?.iteration === finished + 1
+    ? `after ${at.counts.done} particles of iteration ${at.iteration}`
+    : "from the last finished iteration";
+}
 
 /** The device's own failure behind an error that tells what to do about it. */
 function deviceFault(error: unknown): DeviceLostError | DeviceMemoryError | undefined {
