@@ -6,6 +6,7 @@ import { benchCpu } from "./cpu.js";
 import { benchRuntimes } from "./devices.js";
 import { benchMemory } from "./memory.js";
 import { benchMrc } from "./mrc.js";
+import { benchPage } from "./page.js";
 import { formatTable, record, root, save } from "./record.js";
 import { benchRefine } from "./refine.js";
 import { updateBenchmarks } from "./report.js";
@@ -52,6 +53,7 @@ const benchmarks = {
       ...(relionIterations === undefined ? {} : { relionIterations: Number(relionIterations) }),
     }),
   cpu: benchCpu,
+  page: benchPage,
   screen: async () => benchScreen(from),
 };
 

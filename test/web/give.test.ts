@@ -109,6 +109,46 @@ describeChromium("the visitor's files", () => {
     await page.context().close();
   }, 180_000);
 
+  test("a folder that was chosen is found again after a reload, without a copy of it", async () => {
+    const { page, problems } = await openPage(browser, `${server.url}#/refine`);
+    const bytes = (name: string) => readFileSync(join(folder, name)).toString("base64");
+    // A folder of the browser's own storage stands for one of the disk: its handle is one of the same kind, and no prompt is in the way.
+    const given = Object.fromEntries(
+      ["parts.star", "ref.mrc", "noisy.mrcs"].map((name) => [name, bytes(name)]),
+    );
+    await page.evaluate(async (files) => {
+      const root = await navigator.storage.getDirectory();
+      const chosen = await root.getDirectoryHandle("chosen", { create: true });
+      for (const [name, text] of Object.entries(files)) {
+        const writable = await (await chosen.getFileHandle(name, { create: true })).createWritable();
+        await writable.write(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
+        await writable.close();
+      }
+      Object.assign(globalThis, { showDirectoryPicker: async () => chosen });
+    }, given);
+    await page.getByRole("button", { name: "Choose a folder" }).click();
+    await field(page, "Particles").waitFor();
+    await field(page, "Iterations at most").fill("3");
+    await field(page, "Processor").check();
+    await page.getByRole("button", { name: "Refine" }).click();
+    await expect.poll(() => iterationsShown(page), { timeout: 60_000 }).toBeGreaterThan(0);
+    await page.getByRole("button", { name: "Stop" }).click();
+    expect(await atEnd(page, 30_000)).toBe("Stopped");
+    await page.reload();
+    const go = page.getByRole("button", { name: /^Continue after/ });
+    await go.waitFor();
+    expect(await go.isDisabled()).toBe(true);
+    await page.getByRole("button", { name: "read chosen again" }).click();
+    await expect.poll(() => go.isDisabled()).toBe(false);
+    await go.click();
+    expect(await atEnd(page, 120_000)).toBe("Finished");
+    const files = await storedFiles(page, new URL(page.url()).hash.split("/")[2]);
+    expect([...files.keys()].filter((path) => path.startsWith("input/"))).toEqual([]);
+    expect(files.has("run_it003_data.star")).toBe(true);
+    expect(problems).toEqual([]);
+    await page.context().close();
+  }, 180_000);
+
   test("what cannot be refined is told", async () => {
     const { page } = await openPage(browser, `${server.url}#/refine`);
     const given = join(folder, "partly");

@@ -9,6 +9,7 @@ import { type JobFolder, logName, MemoryFolder, StoredFolder } from "./folder.js
 import { Gate } from "./gate.js";
 import { type GivenFile, GivenFiles, inputFolder, JobDisk } from "./given-files.js";
 import type { JobMessage, Outcome, StoredJob } from "./job.js";
+import { type LiveTrace, LiveTraceRecorder } from "./live-trace.js";
 import { openBrowserRuntime } from "./runtime.js";
 import { writeSphere } from "./sphere.js";
 import { outputRoot, type RuntimeChoice, runtimeWords } from "./words.js";
@@ -41,6 +42,8 @@ const mostRestarts = 3;
 const leastMemory = 64e6;
 
 const gate = new Gate();
+const recorder = new LiveTraceRecorder();
+let arena: { readonly capacity: number; readonly alignment: number } | undefined;
 
 /** One tab works on a job at a time. */
 function run(start: Start, tell: (message: JobMessage) => void): Promise<Outcome> {
@@ -94,7 +97,14 @@ async function attempts(
     version: __VERSION__,
     freeBytes,
     openRuntime: async (args, onEvent) => {
-      const opened = await openBrowserRuntime(args, onEvent, gate);
+      recorder.clear();
+      const tellBoth: typeof onEvent = (event) => {
+        onEvent(event);
+        recorder.onEvent(event);
+      };
+      const opened = await openBrowserRuntime(args, tellBoth, gate);
+      const { capabilities, layout } = opened.runtime;
+      arena = { capacity: capabilities.arenaBytes, alignment: layout.alignment };
       if (args.runtime === "auto" && opened.runtime.name === "cpu")
         tell({ kind: "notice", text: `This refinement runs on the processor: ${opened.reason}.` });
       return opened;
@@ -210,6 +220,7 @@ const api = {
   pause: () => gate.pause(),
   resume: () => gate.resume(),
   stop: () => gate.stop(),
+  trace: (): LiveTrace | undefined => arena && recorder.snapshot(arena),
 };
 export type JobApi = typeof api;
 expose(api);

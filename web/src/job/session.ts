@@ -7,12 +7,14 @@ import { logName, StoredFolder } from "./folder.js";
 import type { GivenFile } from "./given-files.js";
 import type { JobMessage, Outcome, StoredJob } from "./job.js";
 import type { JobApi, Start } from "./job.worker.js";
+import type { LiveTrace } from "./live-trace.js";
+import { type Running, running } from "./running.js";
 import type { RuntimeChoice } from "./words.js";
 
 export type SessionState = "resting" | "running" | "paused" | "stopping" | "success" | "aborted" | "failure";
 
 /** A job in this tab: one that runs here, or one that was stored. */
-export class Session implements RunModel {
+export class Session implements RunModel, Running {
   readonly state = signal<SessionState>("resting");
   readonly stage = signal<{ text: string; done: number; total: number } | undefined>(undefined);
   readonly notices = signal<readonly string[]>([]);
@@ -71,6 +73,7 @@ export class Session implements RunModel {
     const own = new Worker(new URL("./job.worker.ts", import.meta.url), { type: "module", name: "job" });
     const api = wrap<JobApi>(own);
     this.worker = { api, own };
+    running.value = this;
     this.runtime.value = start.runtime;
     this.memory.value = start.memory;
     this.state.value = "running";
@@ -88,6 +91,7 @@ export class Session implements RunModel {
     );
     own.terminate();
     this.worker = undefined;
+    if (running.value === this) running.value = undefined;
     this.stage.value = undefined;
     this.record.value = this.reader.record();
     if (outcome.status === "failure") this.problem.value = outcome.message;
@@ -124,6 +128,14 @@ export class Session implements RunModel {
   stop(): void {
     this.state.value = "stopping";
     this.worker?.api.stop();
+  }
+
+  async trace(): Promise<LiveTrace | undefined> {
+    return this.worker?.api.trace();
+  }
+
+  planned(): number | undefined {
+    return [...(this.record.value?.plans.values() ?? [])].at(-1)?.peak;
   }
 
   async file(path: string): Promise<Blob> {

@@ -11,6 +11,7 @@ import { Mosaic } from "../view/mosaic.js";
 import { viewWorker } from "../view/viewer.js";
 import { defaultsFor, type SetupChoices } from "./defaults.js";
 import { Field, Numeric } from "./field.js";
+import type { Given } from "./give.js";
 import { MemoryField } from "./memory-field.js";
 import { RuntimeField } from "./runtime-choice.js";
 import { memoryChoice, pending, runtimeChoice, startGiven } from "./state.js";
@@ -28,7 +29,7 @@ function symmetryProblem(name: string): string | undefined {
 
 const shortPath = (path: string) => path.replace(/^input\//, "");
 
-function Form({ survey }: { readonly survey: Survey }) {
+function Form({ survey, given }: { readonly survey: Survey; readonly given: Given }) {
   const [particles, setParticles] = useState<FoundParticles>(survey.particles[0]);
   const fitting = (set: FoundParticles): FoundMap[] =>
     survey.maps.filter(
@@ -51,7 +52,7 @@ function Form({ survey }: { readonly survey: Survey }) {
           runtime: runtimeChoice.value,
           memory: memoryChoice.value,
         },
-        pending.value ?? [],
+        given,
         keep,
         choices.reference === sphereFile ? particles : undefined,
       );
@@ -282,7 +283,7 @@ export function Setup() {
     setSurvey(undefined);
     setProblem(undefined);
     viewWorker()
-      .survey(given)
+      .survey(given.files)
       .then(
         (found) => here && setSurvey(found),
         (error: Error) => here && setProblem(error.message),
@@ -302,16 +303,16 @@ export function Setup() {
         <Notice kind="problem">{problem}</Notice>
       ) : survey === undefined ? (
         <p class="lead quiet" role="status">
-          Reading {count(given.length)} files
+          Reading {count(given.files.length)} files
         </p>
       ) : survey.particles.length === 0 ? (
         <Notice kind="problem">
           {survey.problems.length === 0
-            ? `None of the ${given.length} files is a STAR file: give a folder with a particle STAR file and its stacks.`
+            ? `None of the ${given.files.length} files is a STAR file: give a folder with a particle STAR file and its stacks.`
             : survey.problems.map(({ message }) => message).join("; ")}
         </Notice>
       ) : (
-        <Form survey={survey} />
+        <Form survey={survey} given={given} />
       )}
     </div>
   );

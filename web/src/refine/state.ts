@@ -1,18 +1,19 @@
 import { signal } from "@preact/signals";
 import { builtIn, builtInChoices } from "../job/built-in-facts.js";
 import { canStore } from "../job/folder.js";
-import { type GivenFile, inputFolder } from "../job/given-files.js";
 import type { StoredJob } from "../job/job.js";
 import { Session } from "../job/session.js";
 import { storedJob } from "../job/store.js";
 import { type Choices, type RuntimeChoice, wordsOf } from "../job/words.js";
 import { go } from "../shell/route.js";
+import type { Given } from "./give.js";
+import { keepHandles } from "./handles.js";
 
 /** Jobs that were started or opened since the page was, by name. */
 const sessions = new Map<string, Session>();
 
 /** Files that the visitor gave and that no job has taken yet. */
-export const pending = signal<readonly GivenFile[] | undefined>(undefined);
+export const pending = signal<Given | undefined>(undefined);
 
 /** Device memory of new jobs, megabytes: what most graphics cards can spare. */
 export const memoryChoice = signal(1000);
@@ -96,14 +97,15 @@ export async function startBuiltIn(wishes: BuiltInWishes, runtime: RuntimeChoice
 /** Refine what the visitor gave. */
 export async function startGiven(
   job: NewJob,
-  given: readonly GivenFile[],
+  { files, handles }: Given,
   keepInput: boolean,
   sphere: { readonly box: number; readonly pixelSize: number } | undefined,
 ): Promise<void> {
   const session = await newSession(job, keepInput && (await canStore()));
-  session.give(given);
+  session.give(files);
+  if (!session.job.inputStored && session.stored) await keepHandles(session.job.id, handles);
   session.run({
-    given,
+    given: files,
     keepInput: session.job.inputStored,
     goOn: false,
     runtime: job.runtime,
@@ -132,6 +134,3 @@ export const forgetSession = (id: string): boolean => sessions.delete(id);
 export function goOn(session: Session, runtime: RuntimeChoice, memory: number): void {
   session.run({ given: session.given, keepInput: false, goOn: true, runtime, memory });
 }
-
-/** Files as a run sees them. */
-export const underInput = (path: string): string => `${inputFolder}/${path.replace(/^\/+/, "")}`;
