@@ -63,8 +63,10 @@ export async function benchPage(): Promise<BenchResult> {
       const id = await startBuiltIn(page, "webgpu");
       const own = new URL(page.url()).hash;
       const go = (hash: string) => page.evaluate((to) => location.assign(to), hash);
-      const done = async () => (await storedFiles(page, id)).has("report.html");
+      // The worker holds a lock while it is at work.
+      const done = () => page.evaluate(async () => (await navigator.locks.query()).held?.length === 0);
       if (!watched) {
+        await page.getByRole("progressbar").waitFor({ timeout: patience });
         await go("#/monitor");
         for (const begun = performance.now(); performance.now() - begun < patience && !(await done()); )
           await page.waitForTimeout(3000);
