@@ -73,8 +73,9 @@ const benchmarks = {
       ...(iterations === undefined ? {} : { iterations: Number(iterations) }),
       ...(relionIterations === undefined ? {} : { relionIterations: Number(relionIterations) }),
     }),
-  // It drives a browser, by packages that the offline bundle leaves out.
+  // These drive a browser, by packages that the offline bundle leaves out.
   cpu: async () => (await import("./cpu.js")).benchCpu(),
+  page: async () => (await import("./page.js")).benchPage(),
   screen: async () => benchScreen(from),
 };
 

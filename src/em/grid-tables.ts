@@ -3,6 +3,7 @@ import { UnsupportedError } from "../runtime/errors.js";
 import type { ExpectationModel, KeptRows } from "./expectation.js";
 import { allCandidates, putCandidates, putTables } from "./orientations.js";
 import type { Search } from "./search.js";
+import { within } from "./within.js";
 
 /** What an iteration keeps of all child orientations: slices; slices and views; nothing. */
 export type Keep = "views" | "slices" | "nothing";
@@ -24,15 +25,15 @@ export async function gridTables(
   const slices_ok = runtime.alloc("complex", "slices", orientations * coarse.count);
   const coarseMatrices = runtime.alloc("real", "coarse orientations", 9 * search.orientations);
   const matrices = runtime.alloc("real", "child orientations", 9 * rows);
-  runtime.push("job");
-  const room = { directions: search.grid.rot.length, psis: search.grid.psi.length };
-  const list = putCandidates(runtime, 1, allCandidates(room.directions, room.psis), room);
-  for (const [tables, target] of [
-    [putTables(runtime, "coarse", search.coarseTables), coarseMatrices],
-    [putTables(runtime, "child", search.childTables), matrices],
-  ] as const)
-    await runtime.listOrientations({ list, ...tables, matrices: target });
-  runtime.pop("job");
+  await within(runtime, "job", async () => {
+    const room = { directions: search.grid.rot.length, psis: search.grid.psi.length };
+    const list = putCandidates(runtime, 1, allCandidates(room.directions, room.psis), room);
+    for (const [tables, target] of [
+      [putTables(runtime, "coarse", search.coarseTables), coarseMatrices],
+      [putTables(runtime, "child", search.childTables), matrices],
+    ] as const)
+      await runtime.listOrientations({ list, ...tables, matrices: target });
+  });
   await runtime.projectSlices({
     projector,
     matrices: coarseMatrices,

@@ -33,6 +33,7 @@ import type { DeviceReferences } from "./references.js";
 import type { ImageSizes } from "./schedule.js";
 import type { Pose, Search } from "./search.js";
 import type { Accumulated } from "./ssnr.js";
+import { within } from "./within.js";
 
 /** What an iteration works with; nothing in it changes until its end. */
 export interface IterationInput {
@@ -258,26 +259,33 @@ export class DeviceIteration {
     const { runtime, model, pixels, grid } = this;
     for (const { slices, views } of grid?.kept ?? []) {
       if (grid === undefined || views === undefined) continue;
-      runtime.push("job");
-      const orientation_v = runtime.alloc("index", "view orientations", slices.rows);
-      runtime.upload(
-        orientation_v,
-        Uint32Array.from({ length: slices.rows }, (_, row) => slices.firstRow + row),
-      );
-      await runtime.backproject({
-        ...views,
-        matrices: grid.matrices,
-        rows: grid.rows,
-        orientation_v,
-        count: slices.rows,
-        pixels: pixels.sums,
-        accumulator: model.accumulator,
-        geometry: model.projector,
-        unit: model.unit,
-        status: model.status,
+      await within(runtime, "job", () => {
+        const orientation_v = runtime.alloc("index", "view orientations", slices.rows);
+        runtime.upload(
+          orientation_v,
+          Uint32Array.from({ length: slices.rows }, (_, row) => slices.firstRow + row),
+        );
+        return runtime.backproject({
+          ...views,
+          matrices: grid.matrices,
+          rows: grid.rows,
+          orientation_v,
+          count: slices.rows,
+          pixels: pixels.sums,
+          accumulator: model.accumulator,
+          geometry: model.projector,
+          unit: model.unit,
+          status: model.status,
+        });
       });
-      runtime.pop("job");
     }
+  }
+
+  /** What adds up from batch to batch: with these as they were, the batches that are left give the same result. */
+  get running(): readonly DeviceBuffer[] {
+    const { accumulator, status } = this.model;
+    const views = (this.grid?.kept ?? []).flatMap(({ views }) => Object.values<DeviceBuffer>({ ...views }));
+    return [accumulator, status, ...views];
   }
 
   /** Throws where a back-projected value was not a number or did not fit. */

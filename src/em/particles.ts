@@ -23,6 +23,11 @@ export const copyState = (state: ParticleState): ParticleState =>
     Object.entries(state).map(([name, values]) => [name, values.slice()]),
   ) as unknown as ParticleState;
 
+/** Overwrite a state with another one. */
+export function assignState(state: ParticleState, from: ParticleState): void {
+  for (const name of Object.keys(state) as (keyof ParticleState)[]) state[name].set(from[name]);
+}
+
 /** The particles of a run, sorted by micrograph as RELION sorts them. */
 export interface ParticleSet {
   readonly count: number;

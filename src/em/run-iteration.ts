@@ -14,13 +14,14 @@ import {
   nextSampling,
   type Sampling,
 } from "./automation.js";
+import type { Checkpoint, Checkpoints } from "./checkpoint.js";
 import { type FinalMaps, reconstructFinal, reconstructHalves } from "./halves.js";
 import { type BatchChoice, DeviceIteration, type IterationInput } from "./iteration.js";
 import type { HostSums } from "./maximisation.js";
 import type { Model } from "./model.js";
 import { applyAccuracy, applyReconstruction, classAccuracies, filterAgain } from "./model-update.js";
 import type { RefineOptions } from "./options.js";
-import { copyState, type ParticleSet, type ParticleState } from "./particles.js";
+import { assignState, copyState, type ParticleSet, type ParticleState } from "./particles.js";
 import { PhaseClock } from "./phase-clock.js";
 import { DeviceReferences } from "./references.js";
 import { membersOf, type RefineContext, type Refinement } from "./refinement.js";
@@ -35,6 +36,8 @@ export interface IterationWatch {
   chooseBatch(input: IterationInput): Promise<BatchChoice>;
   phase?(name: string): void;
   progress?(done: number, total: number): void;
+  /** Where what the batches have summed is kept from time to time, and taken from where the iteration has begun before. */
+  readonly checkpoints?: Checkpoints;
 }
 
 /** What an iteration leaves besides the new state. */
@@ -204,11 +207,12 @@ export async function nextIteration(
     chosen = { of, search: input.search, batch: await watch.chooseBatch(input) };
     return chosen;
   };
+  let saved: Checkpoint | undefined;
   // Images that stay on the device lie below everything else.
   if (held !== undefined) held.hold((await choose(0)).batch.hold);
   for (const [h, model] of refinement.models.entries()) {
     const open = () => DeviceReferences.open(runtime, model, classes, sizes.current, options.strictLowresExp);
-    let references = await open();
+    let references: DeviceReferences | undefined = await open();
     try {
       geometry = references.projector;
       if (h === 0 && !correlation && !options.skipAlign) {
@@ -224,17 +228,39 @@ export async function nextIteration(
       const { search, batch } = await choose(h);
       if (held?.stack !== undefined && !batch.hold) {
         references.close();
+        references = undefined;
         held.hold(false);
         references = await open();
       }
       const input = iterationInput(context, { ...refinement, automation }, h, sampling, sizes, search);
+      const own = new ParameterSums(input, next);
+      sums.push(own);
+      if (h === 0) {
+        saved = watch.checkpoints?.find(iteration, runtime, batch);
+        if (saved !== undefined) {
+          assignState(next, saved.particles);
+          Object.assign(report, structuredClone(saved.counts));
+        }
+      }
+      if (saved !== undefined && h <= saved.half) own.restore(saved.parameters[h]);
+      if (saved !== undefined && h < saved.half) {
+        halfSums.push(saved.finished[h]);
+        continue;
+      }
       const device = await DeviceIteration.start(references, input, batch, { images: held?.stack, clock });
       await runtime.finish();
       clock.lap("accuracy");
       watch.phase?.(halves ? `expectation of half set ${h + 1}` : "expectation");
-      const own = new ParameterSums(input, next);
-      sums.push(own);
-      await expectAll(context, device, input.members, batch.size, own, report, watch);
+      const done = saved?.half === h ? saved.done : 0;
+      if (done > 0) watch.checkpoints?.restore(runtime, device.running);
+      const { members } = input;
+      await expectAll(
+        context,
+        device,
+        { iteration, next, sums, halfSums, batch, report, watch },
+        members,
+        done,
+      );
       watch.phase?.("maximisation");
       if (options.skipMaximize) continue;
       if (halves) halfSums.push(await device.hostSums(0));
@@ -242,7 +268,7 @@ export async function nextIteration(
         for (let k = 0; k < classes; k++)
           applyReconstruction(models[0], k, await device.reconstruct(k, own.classWeight[k]));
     } finally {
-      references.close();
+      references?.close();
     }
   }
   report.failed = sums.reduce((sum, { failed }) => sum + failed, 0);
@@ -332,21 +358,34 @@ async function* batchesOf(
     yield { particles: members.slice(first, first + size), images: undefined };
 }
 
-/** All particles of a half set through the expectation and into the sums. */
+/** An iteration that is under way. */
+interface Work {
+  readonly iteration: number;
+  readonly batch: BatchChoice;
+  readonly next: ParticleState;
+  /** Of every half set so far, the last one under way. */
+  readonly sums: readonly ParameterSums[];
+  readonly halfSums: readonly HostSums[];
+  readonly report: Report;
+  readonly watch: IterationWatch;
+}
+
+/** All particles of a half set but the first `done` through the expectation and into the sums. */
 async function expectAll(
   context: RefineContext,
   device: DeviceIteration,
+  work: Work,
   members: readonly number[],
-  size: number,
-  sums: ParameterSums,
-  report: Report,
-  watch: IterationWatch,
+  done: number,
 ): Promise<void> {
-  const { set, rest } = context;
-  for await (const some of batchesOf(context, members, size)) {
+  const { set, runtime, rest } = context;
+  const { batch, sums, report, watch } = work;
+  const own = sums[sums.length - 1];
+  let worked = done;
+  for await (const some of batchesOf(context, members.slice(done), batch.size)) {
     await rest?.();
     for await (const result of device.expect(some.particles, some.images)) {
-      sums.add(result);
+      own.add(result);
       report.limited += result.limited;
       report.weightBytes.compressed += result.result.weightBytes.compressed;
       report.weightBytes.dense += result.result.weightBytes.dense;
@@ -355,9 +394,30 @@ async function expectAll(
       report.done += result.particles.length;
       watch.progress?.(report.done, set.count);
     }
+    worked += some.particles.length;
+    if (watch.checkpoints?.due(device.running))
+      await watch.checkpoints.take(runtime, batch, device.running, stateOf(work, worked));
   }
   await device.finishViews();
   await device.check();
+}
+
+function stateOf({ iteration, next, sums, halfSums, report }: Work, done: number): Checkpoint {
+  const { limited, weightBytes, screen } = report;
+  return {
+    iteration,
+    half: sums.length - 1,
+    done,
+    particles: copyState(next),
+    parameters: sums.map((own) => own.save()),
+    finished: [...halfSums],
+    counts: structuredClone({
+      limited,
+      weightBytes,
+      done: report.done,
+      ...(screen === undefined ? {} : { screen }),
+    }),
+  };
 }
 
 /** What the FSC between half sets says of the next image sizes. */

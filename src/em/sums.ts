@@ -10,6 +10,12 @@ const scaleSsnr = 3;
 const scaleRange = 5;
 const leastNoise = 1e-14;
 
+/** What batches have added to the sums. */
+export interface SavedSums {
+  readonly arrays: readonly Float64Array[];
+  readonly numbers: Readonly<Record<string, number>>;
+}
+
 /**
  * The sums of an iteration that the host keeps: new parameters of every particle, and what the next noise spectra, intensity scales,
  * distributions and averages are made of (Scheres 2012, J Struct Biol 180:519).
@@ -147,6 +153,25 @@ export class ParameterSums {
     next.originX[particle] = (shiftX + pose.x) * set.pixelSize;
     next.originY[particle] = (shiftY + pose.y) * set.pixelSize;
     next.class[particle] = pose.class;
+  }
+
+  private get arrays(): Float64Array[] {
+    const { classWeight, directions, noise, groupWeight, cross, energy } = this;
+    return [classWeight, ...directions, ...noise, groupWeight, cross, energy];
+  }
+
+  /** What was added so far, without the new state of the particles. */
+  save(): SavedSums {
+    const { failed, offset2, normSum, logLikelihood, maxProbability } = this;
+    return {
+      arrays: this.arrays.map((sums) => sums.slice()),
+      numbers: { failed, offset2, normSum, logLikelihood, maxProbability },
+    };
+  }
+
+  restore({ arrays, numbers }: SavedSums): void {
+    for (const [at, sums] of this.arrays.entries()) sums.set(arrays[at]);
+    Object.assign(this, numbers);
   }
 
   /** Add the sums of the other half set. */

@@ -24,6 +24,7 @@ export interface Runtime {
   alloc(kind: BufferKind, name: string, length: number): DeviceBuffer;
   free(buffer: DeviceBuffer): void;
   readonly memory: { readonly top: number; readonly peak: number; readonly held: readonly ArenaBlock[] };
+  /** An accumulator takes what was downloaded from one, as it is. */
   upload(buffer: DeviceBuffer, values: ArrayLike<number>, at?: number): void;
   /** Complex numbers are pairs; `at` and `length` count numbers, not pairs. */
   download(

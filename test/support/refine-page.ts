@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Page } from "playwright-core";
+import type { JobEvent } from "../../src/app/job/events.js";
 
 /** A page that reports what went wrong in it. */
 export async function openPage(
@@ -73,3 +74,19 @@ export function writeFiles(folder: string, files: ReadonlyMap<string, Buffer>, o
     writeFileSync(join(folder, path), bytes);
   }
 }
+
+/** Drop files or folders of this machine on the page, as a file manager does. */
+export async function drop(page: Page, files: string[]): Promise<void> {
+  await page.locator("h1").waitFor();
+  const devtools = await page.context().newCDPSession(page);
+  const data = { items: [], files, dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"] as const)
+    await devtools.send("Input.dispatchDragEvent", { type, x: 400, y: 400, data });
+}
+
+/** The event log among the files of a job. */
+export const eventsIn = (files: ReadonlyMap<string, Buffer>): JobEvent[] =>
+  (files.get("events.jsonl")?.toString() ?? "")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line));

@@ -3,24 +3,17 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createMrc, openMrc } from "../../src/formats/mrc/index.js";
+import { createFile, openFile } from "../../src/formats/node.js";
 import { launchBrowser } from "../support/browser.js";
 import { describeChromium } from "../support/chromium.js";
 import { runCli } from "../support/cli.js";
 import { servePage } from "../support/page.js";
-import { atEnd, iterationsShown, openPage, storedFiles } from "../support/refine-page.js";
+import { atEnd, drop, iterationsShown, openPage, storedFiles } from "../support/refine-page.js";
 import { describeShared } from "../support/shared.js";
 import { tinyFolder } from "../support/tiny-job.js";
 
 const built = resolve(import.meta.dirname, "../../dist/web");
-
-/** Drop files or folders of this machine on the page, as a file manager does. */
-async function drop(page: Page, files: string[]): Promise<void> {
-  await page.locator("h1").waitFor();
-  const devtools = await page.context().newCDPSession(page);
-  const data = { items: [], files, dragOperationsMask: 1 };
-  for (const type of ["dragEnter", "dragOver", "drop"] as const)
-    await devtools.send("Input.dispatchDragEvent", { type, x: 400, y: 400, data });
-}
 
 const field = (page: Page, label: string) =>
   page.locator("form").getByLabel(label, { exact: ["Starting map", "Classes"].includes(label) });
@@ -89,6 +82,73 @@ describeChromium("the visitor's files", () => {
     await page.context().close();
   }, 180_000);
 
+  test("a STAR file of RELION 3.0 with a float16 stack is refined, with the files of the command line", async () => {
+    const given = join(folder, "relion30");
+    mkdirSync(given);
+    const star = readFileSync(resolve(import.meta.dirname, "../golden/star/particles-3.0.star"), "utf8");
+    expect(star).not.toContain("data_optics");
+    writeFileSync(join(given, "particles.star"), star.replaceAll("noisy.mrcs", "half.mrcs"));
+    await writeFloat16(join(folder, "noisy.mrcs"), join(given, "half.mrcs"));
+    const { page, problems } = await openPage(browser, `${server.url}#/refine`);
+    await drop(page, [given]);
+    await field(page, "Particles").waitFor();
+    await field(page, "Starting map").selectOption({ label: "None: a sphere" });
+    await field(page, "Iterations at most").fill("1");
+    await field(page, "Processor").check();
+    await page.getByRole("button", { name: "Refine" }).click();
+    expect(await atEnd(page, 120_000)).toBe("Finished");
+    const files = await storedFiles(page, new URL(page.url()).hash.split("/")[2]);
+    const input = mkdtempSync(join(tmpdir(), "cryotile-set-"));
+    cpSync(given, join(input, "relion30"), { recursive: true });
+    // The command line looks for stacks beside the STAR file or in the working folder.
+    const at = sameInNode(files, withSphere(input, files));
+    for (const name of ["run_it001_half1_class001.mrc", "run_it001_half2_model.star", "run_it001_data.star"])
+      expect(files.get(name)?.equals(readFileSync(join(at, name))), name).toBe(true);
+    expect(problems).toEqual([]);
+    for (const made of [input, at]) rmSync(made, { recursive: true, force: true });
+    await page.context().close();
+  }, 180_000);
+
+  test("a folder that was chosen is found again after a reload, without a copy of it", async () => {
+    const { page, problems } = await openPage(browser, `${server.url}#/refine`);
+    const bytes = (name: string) => readFileSync(join(folder, name)).toString("base64");
+    // A folder of the browser's own storage stands for one of the disk: its handle is one of the same kind, and no prompt is in the way.
+    const given = Object.fromEntries(
+      ["parts.star", "ref.mrc", "noisy.mrcs"].map((name) => [name, bytes(name)]),
+    );
+    await page.evaluate(async (files) => {
+      const root = await navigator.storage.getDirectory();
+      const chosen = await root.getDirectoryHandle("chosen", { create: true });
+      for (const [name, text] of Object.entries(files)) {
+        const writable = await (await chosen.getFileHandle(name, { create: true })).createWritable();
+        await writable.write(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
+        await writable.close();
+      }
+      Object.assign(globalThis, { showDirectoryPicker: async () => chosen });
+    }, given);
+    await page.getByRole("button", { name: "Choose a folder" }).click();
+    await field(page, "Particles").waitFor();
+    await field(page, "Iterations at most").fill("3");
+    await field(page, "Processor").check();
+    await page.getByRole("button", { name: "Refine" }).click();
+    await expect.poll(() => iterationsShown(page), { timeout: 60_000 }).toBeGreaterThan(0);
+    await page.getByRole("button", { name: "Stop" }).click();
+    expect(await atEnd(page, 30_000)).toBe("Stopped");
+    await page.reload();
+    const go = page.getByRole("button", { name: /^Continue after/ });
+    await go.waitFor();
+    expect(await go.isDisabled()).toBe(true);
+    await page.getByRole("button", { name: "read chosen again" }).click();
+    await expect.poll(() => go.isDisabled()).toBe(false);
+    await go.click();
+    expect(await atEnd(page, 120_000)).toBe("Finished");
+    const files = await storedFiles(page, new URL(page.url()).hash.split("/")[2]);
+    expect([...files.keys()].filter((path) => path.startsWith("input/"))).toEqual([]);
+    expect(files.has("run_it003_data.star")).toBe(true);
+    expect(problems).toEqual([]);
+    await page.context().close();
+  }, 180_000);
+
   test("what cannot be refined is told", async () => {
     const { page } = await openPage(browser, `${server.url}#/refine`);
     const given = join(folder, "partly");
@@ -144,4 +204,21 @@ function withSphere(input: string, files: ReadonlyMap<string, Buffer>): string {
   expect(sphere).toBeDefined();
   writeFileSync(join(input, "sphere.mrc"), sphere as Buffer);
   return input;
+}
+
+/** A stack in float16. */
+async function writeFloat16(from: string, to: string): Promise<void> {
+  const stack = await openMrc(await openFile(from), { kind: "stack" });
+  const { width, height, count, pixelSize = [1, 1, 1] } = stack;
+  const writer = await createMrc(await createFile(to), {
+    kind: "stack",
+    width,
+    height,
+    count,
+    mode: 12,
+    pixelSize: pixelSize[0],
+  });
+  await writer.write(await stack.readImages(0, count));
+  await writer.finish();
+  await stack.close();
 }

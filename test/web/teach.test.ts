@@ -208,6 +208,36 @@ describeChromium("the Teach room", () => {
     );
   }, 60_000);
 
+  test("the stack of a refinement that runs in this tab, live, beside the recorded one", async () => {
+    const tab = await browser.newPage({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce" });
+    try {
+      await tab.goto(`${server.url}#/teach/memory/stack`);
+      await tab.getByRole("button", { name: "This tab, now" }).click();
+      await tab.getByText("No refinement runs in this tab").waitFor();
+      await tab.goto(`${server.url}#/refine?particles=120&box=32&iterations=4`);
+      await tab.check("input[name=runtime][value=cpu]");
+      await tab.getByRole("button", { name: "Refine the built-in set" }).click();
+      await tab.getByText("Device memory").waitFor();
+      await tab.getByRole("link", { name: "Teach" }).click();
+      await tab.goto(`${server.url}#/teach/memory/stack`);
+      await tab.getByRole("button", { name: "This tab, now" }).click();
+      await tab.getByText(/Built-in set, asked every second/).waitFor({ timeout: 20_000 });
+      const value = async (name: string) => {
+        const text = await tab
+          .locator(".teach-stage .measure", { has: tab.getByText(name, { exact: true }) })
+          .locator("dd")
+          .textContent();
+        return Number((text ?? "").replace(/[, bytes]/g, ""));
+      };
+      // The plan tells the peak to the byte, of a run that goes on too.
+      await expect.poll(() => value("peak"), { timeout: 60_000 }).toBe(await value("planned peak"));
+      await tab.getByRole("button", { name: "A recorded run" }).click();
+      expect(await value("planned peak")).toBe(JSON.parse(await keptTrace()).planned);
+    } finally {
+      await tab.close();
+    }
+  }, 120_000);
+
   test("the published failure and the two programs", async () => {
     await open("memory/freelist?event=5");
     const list = page.locator(".teach-address").first();

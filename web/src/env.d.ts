@@ -18,5 +18,13 @@ interface FileSystemFileHandle {
 
 /** Chromium's; other browsers have none. */
 declare var showDirectoryPicker:
-  | ((options: { mode: "readwrite" }) => Promise<FileSystemDirectoryHandle>)
+  | ((options: { mode?: "readwrite"; id?: string }) => Promise<FileSystemDirectoryHandle>)
   | undefined;
+
+/** File System Access, where a browser has it. */
+interface FileSystemHandle {
+  requestPermission?(descriptor: { readonly mode: "read" }): Promise<PermissionState>;
+}
+interface DataTransferItem {
+  getAsFileSystemHandle?(): Promise<FileSystemHandle | null>;
+}

@@ -1,3 +1,4 @@
+import { dirname, isAbsolute, join } from "node:path";
 import { methodOptions, type RefineOptions } from "../../em/options.js";
 import { type ParticleSet, particleSet } from "../../em/particles.js";
 import { UserError } from "../../errors.js";
@@ -16,7 +17,9 @@ export async function readParticleSet(disk: Disk, path: string): Promise<Particl
   return particleSet(
     await upgradeParticles(file, async (name) => {
       const { path: stack } = splitKindSuffix(parseImageName(name).path);
-      const image = await openMrc(await disk.open(stack), { kind: "stack" });
+      const beside = join(dirname(path), stack);
+      const isBeside = !isAbsolute(stack) && !(await disk.exists(stack)) && (await disk.exists(beside));
+      const image = await openMrc(await disk.open(isBeside ? beside : stack), { kind: "stack" });
       await image.close();
       return { size: image.width, dimensionality: 2 };
     }),

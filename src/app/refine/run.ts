@@ -1,4 +1,5 @@
 import { basename, dirname } from "node:path";
+import type { Checkpoints } from "../../em/checkpoint.js";
 import { HeldImages } from "../../em/held-images.js";
 import { largestBatch } from "../../em/memory.js";
 import { halfSets, type RefineContext, type Refinement, startRefinement } from "../../em/refinement.js";
@@ -57,6 +58,8 @@ export interface JobHost {
   poll(): void;
   /** Awaited before every batch of images: a run rests here. */
   rest?(): Promise<void>;
+  /** Keeps what the batches of an iteration have summed, for another run of the same job that goes on where this one lost its device. */
+  readonly checkpoints?: Checkpoints;
   /** The files of an iteration are complete. */
   saved?(files: IterationFiles): Promise<void>;
 }
@@ -201,9 +204,11 @@ async function iterate(
     const progress = host.startProgress?.(name, set.count);
     let lastEvent = 0;
     let expectation = performance.now();
+    let [worked, before] = [0, 0];
     const begun = performance.now();
     curve.take();
     const work = nextIteration(context, state, {
+      ...(host.checkpoints === undefined ? {} : { checkpoints: host.checkpoints }),
       async chooseBatch(input) {
         host.poll();
         const { capabilities, layout } = runtime;
@@ -214,11 +219,13 @@ async function iterate(
       phase(phase) {
         host.poll();
         expectation = performance.now();
+        before = worked;
         progress?.rename(`${name}, ${phase}`);
         host.log({ kind: "phase", iteration, phase });
       },
       progress(done, total) {
         host.poll();
+        worked = done;
         progress?.update(done);
         const now = performance.now();
         if (now - lastEvent < 1000 && done < total) return;
@@ -228,7 +235,7 @@ async function iterate(
           iteration,
           done,
           total,
-          rate: (1000 * done) / Math.max(1, now - expectation),
+          rate: (1000 * (done - before)) / Math.max(1, now - expectation),
         });
       },
     });

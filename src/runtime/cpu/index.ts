@@ -76,8 +76,6 @@ export async function openCpu(options: CpuOptions = {}): Promise<Runtime> {
     free: (buffer) => cpu.arena.free(buffer.block),
     upload(buffer, values, at = 0) {
       cpu.check();
-      if (buffer.kind === "accumulator")
-        throw new UnsupportedError(`${buffer.name}: accumulators are only cleared`);
       cpu.words(buffer, at, values.length).set(values);
     },
     async download(buffer, at = 0, length) {

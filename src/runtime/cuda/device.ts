@@ -1,6 +1,5 @@
 import { Arena, type TraceEvent } from "../arena.js";
 import type { BufferKind, Capabilities, DeviceBuffer } from "../contract.js";
-import { UnsupportedError } from "../errors.js";
 import type { Launch } from "../gpu/device.js";
 import type { MatrixDevice } from "../gpu/screen.js";
 import type { CudaDeviceInfo, NativeDevice, NativeDriver } from "./addon.js";
@@ -110,8 +109,6 @@ export class CudaDevice implements MatrixDevice {
 
   upload(buffer: DeviceBuffer, values: ArrayLike<number>, at: number): void {
     this.check();
-    if (buffer.kind === "accumulator")
-      throw new UnsupportedError(`${buffer.name}: accumulators are only cleared`);
     const Target = this.arrayOf(buffer);
     const from = at * Target.BYTES_PER_ELEMENT;
     if (from + values.length * Target.BYTES_PER_ELEMENT > buffer.block.bytes)

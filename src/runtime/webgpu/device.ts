@@ -130,8 +130,6 @@ export class GpuDevice implements KernelDevice {
 
   upload(buffer: DeviceBuffer, values: ArrayLike<number>, at: number): void {
     this.check();
-    if (buffer.kind === "accumulator")
-      throw new UnsupportedError(`${buffer.name}: accumulators are only cleared`);
     const Target = buffer.kind === "index" ? Uint32Array : Float32Array;
     const data = values instanceof Target ? values : Target.from(values);
     this.flush();

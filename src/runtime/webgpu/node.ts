@@ -6,8 +6,8 @@ import type { ShaderLoader } from "./shader.js";
 /** The Dawn instance lives as long as the process: adapters and devices refer to it without keeping it. */
 let dawn: GPU | undefined;
 
-/** WebGPU in Node: Dawn, from the optional package `webgpu`. */
-export async function nodeGpu(): Promise<GPU> {
+/** WebGPU in Node: Dawn, from the optional package `webgpu`. The first call decides on the options of Dawn. */
+export async function nodeGpu(options: readonly string[] = []): Promise<GPU> {
   if (dawn !== undefined) return dawn;
   let module: typeof import("webgpu");
   try {
@@ -18,7 +18,7 @@ export async function nodeGpu(): Promise<GPU> {
     );
   }
   Object.assign(globalThis, module.globals);
-  dawn = module.create([]) as GPU;
+  dawn = module.create([...options]) as GPU;
   return dawn;
 }
 

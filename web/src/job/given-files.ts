@@ -10,6 +10,8 @@ export interface GivenFile {
 
 /** Where the visitor's files stand, as the files of a run name them. */
 export const inputFolder = "input";
+/** Files as a run sees them. */
+export const underInput = (path: string): string => `${inputFolder}/${path.replace(/^\/+/, "")}`;
 /** The map to start from where the visitor has none. */
 export const sphereFile = `${inputFolder}/sphere.mrc`;
 

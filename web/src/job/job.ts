@@ -7,6 +7,8 @@ export interface StoredJob {
   /** Arguments of `cryotile refine`, but for the runtime. */
   readonly words: readonly string[];
   readonly runtime: RuntimeChoice;
+  /** Of the device, megabytes. */
+  readonly memory: number;
   /** Milliseconds since 1970. */
   readonly created: number;
   /** Whether what it reads is in its folder; else the visitor has to give it again. */

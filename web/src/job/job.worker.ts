@@ -1,6 +1,7 @@
 import { expose } from "comlink";
 import { parseRefineArguments } from "../../../src/app/refine/arguments.js";
 import { AbortedError, type JobHost, runJob } from "../../../src/app/refine/run.js";
+import { Checkpoints } from "../../../src/em/checkpoint.js";
 import { DeviceLostError, DeviceMemoryError } from "../../../src/runtime/errors.js";
 import type { SimulationPlan } from "../../../src/simulator/particles.js";
 import { simulate } from "./built-in.js";
@@ -8,6 +9,7 @@ import { type JobFolder, logName, MemoryFolder, StoredFolder } from "./folder.js
 import { Gate } from "./gate.js";
 import { type GivenFile, GivenFiles, inputFolder, JobDisk } from "./given-files.js";
 import type { JobMessage, Outcome, StoredJob } from "./job.js";
+import { type LiveTrace, LiveTraceRecorder } from "./live-trace.js";
 import { openBrowserRuntime } from "./runtime.js";
 import { writeSphere } from "./sphere.js";
 import { outputRoot, type RuntimeChoice, runtimeWords } from "./words.js";
@@ -30,14 +32,18 @@ export interface Start {
   /** Go on from the last finished iteration. */
   readonly goOn: boolean;
   readonly runtime: RuntimeChoice;
+  /** Of the device, megabytes. */
+  readonly memory: number;
 }
 
 /** Times that a run goes on by itself after its device failed. */
 const mostRestarts = 3;
 /** A device that refuses this little memory has a problem of its own, bytes. */
-const leastMemory = 2 ** 26;
+const leastMemory = 64e6;
 
 const gate = new Gate();
+const recorder = new LiveTraceRecorder();
+let arena: { readonly capacity: number; readonly alignment: number } | undefined;
 
 /** One tab works on a job at a time. */
 function run(start: Start, tell: (message: JobMessage) => void): Promise<Outcome> {
@@ -84,12 +90,21 @@ async function attempts(
     append(`${line}\n`);
     tell({ kind: "event", line });
   };
+  const checkpoints = new Checkpoints();
   const host = (): JobHost => ({
     disk,
+    checkpoints,
     version: __VERSION__,
     freeBytes,
     openRuntime: async (args, onEvent) => {
-      const opened = await openBrowserRuntime(args, onEvent, gate);
+      recorder.clear();
+      const tellBoth: typeof onEvent = (event) => {
+        onEvent(event);
+        recorder.onEvent(event);
+      };
+      const opened = await openBrowserRuntime(args, tellBoth, gate);
+      const { capabilities, layout } = opened.runtime;
+      arena = { capacity: capabilities.arenaBytes, alignment: layout.alignment };
       if (args.runtime === "auto" && opened.runtime.name === "cpu")
         tell({ kind: "notice", text: `This refinement runs on the processor: ${opened.reason}.` });
       return opened;
@@ -115,17 +130,16 @@ async function attempts(
     await report(outcome.status === "failure");
     return outcome;
   };
-  let memory: number | undefined;
+  let memory = start.memory * 1e6;
   for (let attempt = 0; ; attempt++) {
     const saved = start.goOn || attempt > 0 ? await lastSaved(folder) : undefined;
     const argv = [
       ...(saved === undefined ? start.job.words : ["--continue", saved, "--o", outputRoot]),
       ...runtimeWords(start.runtime),
-      ...(memory === undefined ? [] : ["--memory", `${memory}`]),
+      ...["--memory", `${memory}`],
     ];
     try {
       const args = parseRefineArguments(argv);
-      memory = args.memory ?? memory;
       await runJob(args, argv, host(), report);
       return await ended({ status: "success" });
     } catch (error) {
@@ -133,17 +147,24 @@ async function attempts(
       const fault = deviceFault(error);
       if (fault === undefined || attempt === mostRestarts)
         return await ended({ status: "failure", message: messageOf(error) });
-      if (fault instanceof DeviceMemoryError) memory = (memory ?? 2 ** 30) / 2;
-      if (memory !== undefined && memory < leastMemory)
-        return await ended({ status: "failure", message: messageOf(error) });
-      const again =
-        fault instanceof DeviceMemoryError ? `with ${Math.floor((memory ?? 0) / 1e6)} MB` : "on a new device";
+      const full = fault instanceof DeviceMemoryError;
+      if (full) memory = Math.floor(memory / 2);
+      if (full && memory < leastMemory) return await ended({ status: "failure", message: messageOf(error) });
+      const again = full ? `with ${Math.floor(memory / 1e6)} MB` : "on a new device";
       log({
         kind: "warning",
-        message: `${fault.message}; going on from the last finished iteration ${again}`,
+        message: `${fault.message.split(";")[0]}; going on ${whereFrom(checkpoints, await lastSaved(folder))} ${again}`,
       });
     }
   }
+}
+
+/** Where a run goes on, with the optimiser file of its last finished iteration. */
+function whereFrom({ at }: Checkpoints, saved: string | undefined): string {
+  const finished = Number(/_it(\d+)_/.exec(saved ?? "")?.[1] ?? Number.NaN);
+  return at?.iteration === finished + 1
+    ? `after ${at.counts.done} particles of iteration ${at.iteration}`
+    : "from the last finished iteration";
 }
 
 /** The device's own failure behind an error that tells what to do about it. */
@@ -199,6 +220,7 @@ const api = {
   pause: () => gate.pause(),
   resume: () => gate.resume(),
   stop: () => gate.stop(),
+  trace: (): LiveTrace | undefined => arena && recorder.snapshot(arena),
 };
 export type JobApi = typeof api;
 expose(api);

@@ -5,7 +5,7 @@ import { UnsupportedError } from "../../../src/runtime/errors.js";
 import type { Gate } from "./gate.js";
 
 /** Device memory where the job says nothing. */
-const defaultMemory = 2 ** 30;
+const defaultMemory = 1e9;
 
 /**
  * The runtime that a job asks for, and why it was taken: of themselves a graphics card through WebGPU, then the processor. Reading results back

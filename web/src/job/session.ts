@@ -7,12 +7,14 @@ import { logName, StoredFolder } from "./folder.js";
 import type { GivenFile } from "./given-files.js";
 import type { JobMessage, Outcome, StoredJob } from "./job.js";
 import type { JobApi, Start } from "./job.worker.js";
+import type { LiveTrace } from "./live-trace.js";
+import { type Running, running } from "./running.js";
 import type { RuntimeChoice } from "./words.js";
 
 export type SessionState = "resting" | "running" | "paused" | "stopping" | "success" | "aborted" | "failure";
 
 /** A job in this tab: one that runs here, or one that was stored. */
-export class Session implements RunModel {
+export class Session implements RunModel, Running {
   readonly state = signal<SessionState>("resting");
   readonly stage = signal<{ text: string; done: number; total: number } | undefined>(undefined);
   readonly notices = signal<readonly string[]>([]);
@@ -21,11 +23,13 @@ export class Session implements RunModel {
   private readonly written = signal<{ maps: readonly string[]; data: string } | undefined>(undefined);
   readonly live = computed(() => ["running", "paused", "stopping"].includes(this.state.value));
   private readonly reader = new RecordReader();
-  private readonly memory = new Map<string, Blob>();
+  private readonly held = new Map<string, Blob>();
   /** What the visitor gave for it in this visit. */
   private readonly input = signal<readonly GivenFile[]>([]);
   /** Where it runs, or ran last. */
   readonly runtime: Signal<RuntimeChoice>;
+  /** Of the device, megabytes. */
+  readonly memory: Signal<number>;
   private next: RuntimeChoice | undefined;
   private worker: { readonly api: Remote<JobApi>; readonly own: Worker } | undefined;
 
@@ -40,6 +44,7 @@ export class Session implements RunModel {
     readonly stored: boolean,
   ) {
     this.runtime = signal(job.runtime);
+    this.memory = signal(job.memory);
   }
 
   get given(): readonly GivenFile[] {
@@ -68,7 +73,9 @@ export class Session implements RunModel {
     const own = new Worker(new URL("./job.worker.ts", import.meta.url), { type: "module", name: "job" });
     const api = wrap<JobApi>(own);
     this.worker = { api, own };
+    running.value = this;
     this.runtime.value = start.runtime;
+    this.memory.value = start.memory;
     this.state.value = "running";
     this.problem.value = undefined;
     this.notices.value = [];
@@ -84,13 +91,20 @@ export class Session implements RunModel {
     );
     own.terminate();
     this.worker = undefined;
+    if (running.value === this) running.value = undefined;
     this.stage.value = undefined;
     this.record.value = this.reader.record();
     if (outcome.status === "failure") this.problem.value = outcome.message;
     const { next } = this;
     this.next = undefined;
     if (next !== undefined && outcome.status === "aborted")
-      return this.run({ given: this.given, keepInput: false, goOn: true, runtime: next });
+      return this.run({
+        given: this.given,
+        keepInput: false,
+        goOn: true,
+        runtime: next,
+        memory: start.memory,
+      });
     this.state.value = outcome.status;
   }
 
@@ -116,15 +130,23 @@ export class Session implements RunModel {
     this.worker?.api.stop();
   }
 
+  async trace(): Promise<LiveTrace | undefined> {
+    return this.worker?.api.trace();
+  }
+
+  planned(): number | undefined {
+    return [...(this.record.value?.plans.values() ?? [])].at(-1)?.peak;
+  }
+
   async file(path: string): Promise<Blob> {
-    const held = this.memory.get(path);
+    const held = this.held.get(path);
     if (held !== undefined) return held;
     return (await StoredFolder.open(this.job.id)).file(path);
   }
 
   /** Files that the run has written, by name. */
   async files(): Promise<string[]> {
-    const all = this.stored ? await (await StoredFolder.open(this.job.id)).list() : [...this.memory.keys()];
+    const all = this.stored ? await (await StoredFolder.open(this.job.id)).list() : [...this.held.keys()];
     return all.filter((path) => !path.includes("/") && path !== "job.json").sort();
   }
 
@@ -145,7 +167,7 @@ export class Session implements RunModel {
         this.notices.value = [...this.notices.value, message.text];
         return;
       case "file":
-        this.memory.set(message.path, message.file);
+        this.held.set(message.path, message.file);
     }
   }
 

@@ -8,6 +8,7 @@ const schema = v.object({
   title: v.string(),
   words: v.array(v.string()),
   runtime: v.picklist(runtimeChoices),
+  memory: v.optional(v.number(), 1000),
   created: v.number(),
   inputStored: v.boolean(),
   iterations: v.number(),

@@ -1,8 +1,7 @@
 import "./monitor.css";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { GivenFile } from "../job/given-files.js";
 import { FileInput } from "../refine/file-input.js";
-import { givenByDrop } from "../refine/give.js";
+import { type Given, givenByDrop } from "../refine/give.js";
 import { Notice } from "../shell/ui.js";
 import { RunView } from "../view/run-view.js";
 import { givenSource, openServer } from "./source.js";
@@ -36,7 +35,7 @@ function Watched({ watch }: { readonly watch: Watch }) {
 }
 
 /** Without a server beside the page: how to get one, or a folder to look at. */
-function Invitation({ onGive }: { readonly onGive: (files: readonly GivenFile[]) => void }) {
+function Invitation({ onGive }: { readonly onGive: (given: Given) => void }) {
   const input = useRef<HTMLInputElement>(null);
   return (
     <div class="monitor-invitation">
@@ -93,7 +92,7 @@ export default function Monitor() {
     });
     next.start();
   };
-  const give = (files: readonly GivenFile[]) => show(new Watch(givenSource(files)));
+  const give = ({ files }: Given) => show(new Watch(givenSource(files)));
   useEffect(() => {
     let opened: Watch | undefined;
     let left = false;
@@ -110,8 +109,8 @@ export default function Monitor() {
     const drop = async (event: DragEvent) => {
       event.preventDefault();
       if (event.dataTransfer === null) return;
-      const files = await givenByDrop(event.dataTransfer);
-      if (files.length > 0) give(files);
+      const given = await givenByDrop(event.dataTransfer);
+      if (given.files.length > 0) give(given);
     };
     addEventListener("dragover", over);
     addEventListener("drop", drop);

@@ -41,3 +41,35 @@ export function Field({
     </div>
   );
 }
+
+/** A number that is asked for. */
+export function Numeric({
+  label,
+  unit,
+  hint,
+  ...rest
+}: {
+  readonly label: string;
+  readonly unit?: string;
+  readonly hint?: string;
+  readonly value: number;
+  readonly min: number;
+  readonly max: number;
+  readonly step: number;
+  readonly onChange: (value: number) => void;
+}) {
+  const { onChange, ...input } = rest;
+  return (
+    <Field label={label} {...(unit && { unit })} {...(hint && { hint })}>
+      {(ids) => (
+        <input
+          type="number"
+          required
+          {...ids}
+          {...input}
+          onInput={({ currentTarget: { valueAsNumber } }) => onChange(valueAsNumber)}
+        />
+      )}
+    </Field>
+  );
+}

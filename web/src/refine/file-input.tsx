@@ -1,6 +1,5 @@
 import type { Ref } from "preact";
-import type { GivenFile } from "../job/given-files.js";
-import { givenByInput } from "./give.js";
+import { type Given, givenByInput } from "./give.js";
 
 /** Asks the browser for files, or for a whole folder; hidden where a button of the page stands for it. */
 export function FileInput({
@@ -14,7 +13,7 @@ export function FileInput({
   readonly hidden?: boolean;
   readonly label: string;
   readonly input?: Ref<HTMLInputElement>;
-  readonly onGive: (files: readonly GivenFile[]) => void;
+  readonly onGive: (given: Given) => void;
 }) {
   return (
     <input

@@ -1,5 +1,11 @@
-import type { GivenFile } from "../job/given-files.js";
-import { underInput } from "./state.js";
+import { type GivenFile, underInput } from "../job/given-files.js";
+import { filesOf, type Handles } from "./handles.js";
+
+/** What a visitor gave: files, and where the browser tells, what leads to them again. */
+export interface Given {
+  readonly files: readonly GivenFile[];
+  readonly handles: Handles;
+}
 
 /** Files of a folder that was dropped or chosen, with their paths. */
 async function walk(entry: FileSystemEntry, found: GivenFile[]): Promise<void> {
@@ -22,13 +28,31 @@ async function walk(entry: FileSystemEntry, found: GivenFile[]): Promise<void> {
 }
 
 /** What was dropped. The entries have to be taken before the event ends. */
-export async function givenByDrop({ items }: DataTransfer): Promise<GivenFile[]> {
+export async function givenByDrop({ items }: DataTransfer): Promise<Given> {
   const entries = [...items].flatMap((item) => item.webkitGetAsEntry() ?? []);
+  const handles = Promise.all([...items].map((item) => item.getAsFileSystemHandle?.()));
   const found: GivenFile[] = [];
   for (const entry of entries) await walk(entry, found);
-  return found;
+  return { files: found, handles: (await handles.catch(() => [])).flatMap((handle) => handle ?? []) };
+}
+
+/** Asks for a folder where the browser has a way that lasts; undefined where the visitor gave none, or `instead` has to ask. */
+export async function givenByPicker(instead: () => void): Promise<Given | undefined> {
+  if (globalThis.showDirectoryPicker === undefined) {
+    instead();
+    return undefined;
+  }
+  try {
+    const handle = await globalThis.showDirectoryPicker({ id: "particles" });
+    return { files: await filesOf([handle]), handles: [handle] };
+  } catch (error) {
+    if ((error as DOMException).name === "AbortError") return undefined;
+    throw error;
+  }
 }
 
 /** What a file input chose: a folder or single files. */
-export const givenByInput = (files: FileList): GivenFile[] =>
-  [...files].map((file) => ({ path: underInput(file.webkitRelativePath || file.name), file }));
+export const givenByInput = (files: FileList): Given => ({
+  files: [...files].map((file) => ({ path: underInput(file.webkitRelativePath || file.name), file })),
+  handles: [],
+});

@@ -1,14 +1,16 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { count } from "../../../src/app/report/numbers.js";
 import { builtIn } from "../job/built-in-facts.js";
-import type { GivenFile } from "../job/given-files.js";
 import type { StoredJob } from "../job/job.js";
 import { removeJob, storedJobs } from "../job/store.js";
 import type { RoomProps } from "../shell/rooms.js";
 import { formatHash, go } from "../shell/route.js";
+import { Notice } from "../shell/ui.js";
 import { Mosaic } from "../view/mosaic.js";
 import { viewWorker } from "../view/viewer.js";
 import { FileInput } from "./file-input.js";
+import { type Given, givenByPicker } from "./give.js";
+import { forgetHandles } from "./handles.js";
 import { RuntimeField } from "./runtime-choice.js";
 import { forgetSession, pending, runtimeChoice, startBuiltIn } from "./state.js";
 
@@ -53,6 +55,7 @@ function Earlier() {
   if (jobs.length === 0) return null;
   const remove = async (id: string) => {
     await removeJob(id);
+    await forgetHandles(id);
     forgetSession(id);
     setJobs(await storedJobs());
   };
@@ -95,14 +98,23 @@ export function Landing({ route }: RoomProps) {
   const folder = useRef<HTMLInputElement>(null);
   const files = useRef<HTMLInputElement>(null);
   const [starting, setStarting] = useState(false);
-  const take = (given: readonly GivenFile[]) => {
+  const [problem, setProblem] = useState<string>();
+  const take = (given: Given) => {
     pending.value = given;
     go("refine", ["new"]);
+  };
+  const choose = async () => {
+    try {
+      const given = await givenByPicker(() => folder.current?.click());
+      if (given !== undefined) take(given);
+    } catch (error) {
+      setProblem((error as Error).message);
+    }
   };
   const { query } = route;
   const start = async () => {
     setStarting(true);
-    const names = ["particles", "box", "iterations", "seed"] as const;
+    const names = ["particles", "box", "iterations", "seed", "memory"] as const;
     const wishes = Object.fromEntries(names.flatMap((name) => wish(query, name)));
     await startBuiltIn(wishes, runtimeChoice.value);
   };
@@ -130,7 +142,7 @@ export function Landing({ route }: RoomProps) {
             and a starting map if there is one. Files are read a slice at a time from where they lie.
           </p>
           <p class="refine-buttons">
-            <button type="button" onClick={() => folder.current?.click()}>
+            <button type="button" onClick={choose}>
               Choose a folder
             </button>
             <button type="button" onClick={() => files.current?.click()}>
@@ -139,6 +151,7 @@ export function Landing({ route }: RoomProps) {
             <FileInput folder hidden label="Folder with particles" input={folder} onGive={take} />
             <FileInput hidden label="STAR file, stacks and map" input={files} onGive={take} />
           </p>
+          {problem !== undefined && <Notice kind="problem">{problem}</Notice>}
         </div>
         <RuntimeField
           value={runtimeChoice.value}

@@ -24,7 +24,7 @@ export default function Refine({ route }: RoomProps) {
       setOver(false);
       try {
         const given = await givenByDrop(event.dataTransfer);
-        if (given.length === 0) return;
+        if (given.files.length === 0) return;
         setProblem(undefined);
         pending.value = given;
         go("refine", ["new"]);

@@ -5,6 +5,8 @@ import { Notice } from "../shell/ui.js";
 import { RunView } from "../view/run-view.js";
 import { Downloads } from "./downloads.js";
 import { FileInput } from "./file-input.js";
+import { filesOf, type Handles, keptHandles } from "./handles.js";
+import { MemoryField } from "./memory-field.js";
 import { RuntimeField } from "./runtime-choice.js";
 import { goOn, openSession } from "./state.js";
 
@@ -21,10 +23,24 @@ const states: Readonly<Record<Session["state"]["value"], string>> = {
 function Controls({ session }: { readonly session: Session }) {
   const state = session.state.value;
   const [runtime, setRuntime] = useState(session.runtime.value);
+  const [memory, setMemory] = useState(session.memory.value);
   const live = session.live.value;
   const record = session.record.value;
   const done = record?.iterations.at(-1)?.iteration;
   const complete = state === "success";
+  const [kept, setKept] = useState<Handles>();
+  const [problem, setProblem] = useState<string>();
+  useEffect(() => {
+    keptHandles(session.job.id).then(setKept);
+  }, [session]);
+  const again = async (handles: Handles) => {
+    try {
+      session.give(await filesOf(handles));
+      setProblem(undefined);
+    } catch (error) {
+      setProblem((error as Error).message);
+    }
+  };
   const needsInput = !live && !session.job.inputStored && session.given.length === 0;
   return (
     <div class="refine-controls">
@@ -48,20 +64,30 @@ function Controls({ session }: { readonly session: Session }) {
           <>
             {needsInput && (
               <p>
-                The particles were not copied into this browser. To go on, give the same folder again:{" "}
+                The particles were not copied into this browser. To go on,{" "}
+                {kept !== undefined && (
+                  <>
+                    <button type="button" onClick={() => again(kept)}>
+                      read {kept.map(({ name }) => name).join(", ")} again
+                    </button>{" "}
+                    or{" "}
+                  </>
+                )}
+                give the same folder again:{" "}
                 <FileInput
                   folder
                   label="Folder with the particles of this refinement"
-                  onGive={(files) => session.give(files)}
+                  onGive={({ files }) => session.give(files)}
                 />
               </p>
             )}
+            {problem !== undefined && <Notice kind="problem">{problem}</Notice>}
             <p class="refine-buttons">
               <button
                 type="button"
                 class="primary"
                 disabled={needsInput}
-                onClick={() => goOn(session, runtime)}
+                onClick={() => goOn(session, runtime, memory)}
               >
                 {done === undefined ? "Start again" : `Continue after iteration ${done}`}
               </button>
@@ -79,6 +105,7 @@ function Controls({ session }: { readonly session: Session }) {
           }}
         />
       )}
+      {!complete && !live && <MemoryField value={memory} onChange={setMemory} />}
     </div>
   );
 }

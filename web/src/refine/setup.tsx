@@ -10,9 +10,11 @@ import { Notice } from "../shell/ui.js";
 import { Mosaic } from "../view/mosaic.js";
 import { viewWorker } from "../view/viewer.js";
 import { defaultsFor, type SetupChoices } from "./defaults.js";
-import { Field } from "./field.js";
+import { Field, Numeric } from "./field.js";
+import type { Given } from "./give.js";
+import { MemoryField } from "./memory-field.js";
 import { RuntimeField } from "./runtime-choice.js";
-import { pending, runtimeChoice, startGiven } from "./state.js";
+import { memoryChoice, pending, runtimeChoice, startGiven } from "./state.js";
 
 /** What is wrong with a point group's name, or nothing. */
 function symmetryProblem(name: string): string | undefined {
@@ -27,38 +29,7 @@ function symmetryProblem(name: string): string | undefined {
 
 const shortPath = (path: string) => path.replace(/^input\//, "");
 
-function Numeric({
-  label,
-  unit,
-  hint,
-  ...rest
-}: {
-  readonly label: string;
-  readonly unit?: string;
-  readonly hint?: string;
-  readonly value: number;
-  readonly min: number;
-  readonly max: number;
-  readonly step: number;
-  readonly onChange: (value: number) => void;
-}) {
-  const { onChange, ...input } = rest;
-  return (
-    <Field label={label} {...(unit && { unit })} {...(hint && { hint })}>
-      {(ids) => (
-        <input
-          type="number"
-          required
-          {...ids}
-          {...input}
-          onInput={({ currentTarget: { valueAsNumber } }) => onChange(valueAsNumber)}
-        />
-      )}
-    </Field>
-  );
-}
-
-function Form({ survey }: { readonly survey: Survey }) {
+function Form({ survey, given }: { readonly survey: Survey; readonly given: Given }) {
   const [particles, setParticles] = useState<FoundParticles>(survey.particles[0]);
   const fitting = (set: FoundParticles): FoundMap[] =>
     survey.maps.filter(
@@ -79,8 +50,9 @@ function Form({ survey }: { readonly survey: Survey }) {
           title: shortPath(particles.path),
           choices: { ...choices, particles: particles.path, seed: 1 },
           runtime: runtimeChoice.value,
+          memory: memoryChoice.value,
         },
-        pending.value ?? [],
+        given,
         keep,
         choices.reference === sphereFile ? particles : undefined,
       );
@@ -266,6 +238,12 @@ function Form({ survey }: { readonly survey: Survey }) {
               runtimeChoice.value = choice;
             }}
           />
+          <MemoryField
+            value={memoryChoice.value}
+            onChange={(megabytes) => {
+              memoryChoice.value = megabytes;
+            }}
+          />
         </fieldset>
         {particles.missing.length > 0 && (
           <Notice kind="problem">
@@ -305,7 +283,7 @@ export function Setup() {
     setSurvey(undefined);
     setProblem(undefined);
     viewWorker()
-      .survey(given)
+      .survey(given.files)
       .then(
         (found) => here && setSurvey(found),
         (error: Error) => here && setProblem(error.message),
@@ -325,16 +303,16 @@ export function Setup() {
         <Notice kind="problem">{problem}</Notice>
       ) : survey === undefined ? (
         <p class="lead quiet" role="status">
-          Reading {count(given.length)} files
+          Reading {count(given.files.length)} files
         </p>
       ) : survey.particles.length === 0 ? (
         <Notice kind="problem">
           {survey.problems.length === 0
-            ? `None of the ${given.length} files is a STAR file: give a folder with a particle STAR file and its stacks.`
+            ? `None of the ${given.files.length} files is a STAR file: give a folder with a particle STAR file and its stacks.`
             : survey.problems.map(({ message }) => message).join("; ")}
         </Notice>
       ) : (
-        <Form survey={survey} />
+        <Form survey={survey} given={given} />
       )}
     </div>
   );

@@ -1,18 +1,22 @@
 import { signal } from "@preact/signals";
 import { builtIn, builtInChoices } from "../job/built-in-facts.js";
 import { canStore } from "../job/folder.js";
-import { type GivenFile, inputFolder } from "../job/given-files.js";
 import type { StoredJob } from "../job/job.js";
 import { Session } from "../job/session.js";
 import { storedJob } from "../job/store.js";
 import { type Choices, type RuntimeChoice, wordsOf } from "../job/words.js";
 import { go } from "../shell/route.js";
+import type { Given } from "./give.js";
+import { keepHandles } from "./handles.js";
 
 /** Jobs that were started or opened since the page was, by name. */
 const sessions = new Map<string, Session>();
 
 /** Files that the visitor gave and that no job has taken yet. */
-export const pending = signal<readonly GivenFile[] | undefined>(undefined);
+export const pending = signal<Given | undefined>(undefined);
+
+/** Device memory of new jobs, megabytes: what most graphics cards can spare. */
+export const memoryChoice = signal(1000);
 
 /** Where new jobs run. */
 export const runtimeChoice = signal<RuntimeChoice>("auto");
@@ -23,14 +27,20 @@ interface NewJob {
   readonly title: string;
   readonly choices: Choices;
   readonly runtime: RuntimeChoice;
+  /** Of the device, megabytes. */
+  readonly memory: number;
 }
 
-async function newSession({ title, choices, runtime }: NewJob, inputStored: boolean): Promise<Session> {
+async function newSession(
+  { title, choices, runtime, memory }: NewJob,
+  inputStored: boolean,
+): Promise<Session> {
   const job: StoredJob = {
     id: newId(),
     title,
     words: wordsOf(choices),
     runtime,
+    memory,
     created: Date.now(),
     inputStored,
     iterations: choices.iterations,
@@ -50,6 +60,8 @@ export interface BuiltInWishes {
   readonly box?: number;
   readonly iterations?: number;
   readonly seed?: number;
+  /** Megabytes on the device. */
+  readonly memory?: number;
 }
 
 /** Make the built-in set and refine it. */
@@ -59,6 +71,7 @@ export async function startBuiltIn(wishes: BuiltInWishes, runtime: RuntimeChoice
     iterations = builtInChoices.iterations,
     seed = 1,
     box = builtIn.plan.box,
+    memory = memoryChoice.value,
   } = wishes;
   const plan = {
     ...builtIn.plan,
@@ -69,25 +82,34 @@ export async function startBuiltIn(wishes: BuiltInWishes, runtime: RuntimeChoice
     micrographs: Math.min(particles, builtIn.plan.micrographs),
   };
   const choices = { ...builtInChoices, iterations, seed };
-  const session = await newSession({ title: "Built-in set", choices, runtime }, true);
-  session.run({ given: [], simulate: plan, keepInput: false, goOn: false, runtime });
+  const session = await newSession({ title: "Built-in set", choices, runtime, memory }, true);
+  session.run({
+    given: [],
+    simulate: plan,
+    keepInput: false,
+    goOn: false,
+    runtime,
+    memory,
+  });
   go("refine", [session.job.id]);
 }
 
 /** Refine what the visitor gave. */
 export async function startGiven(
   job: NewJob,
-  given: readonly GivenFile[],
+  { files, handles }: Given,
   keepInput: boolean,
   sphere: { readonly box: number; readonly pixelSize: number } | undefined,
 ): Promise<void> {
   const session = await newSession(job, keepInput && (await canStore()));
-  session.give(given);
+  session.give(files);
+  if (!session.job.inputStored && session.stored) await keepHandles(session.job.id, handles);
   session.run({
-    given,
+    given: files,
     keepInput: session.job.inputStored,
     goOn: false,
     runtime: job.runtime,
+    memory: job.memory,
     ...(sphere === undefined ? {} : { sphere: { ...sphere, diameter: job.choices.diameter } }),
   });
   pending.value = undefined;
@@ -109,9 +131,6 @@ export async function openSession(id: string): Promise<Session | undefined> {
 export const forgetSession = (id: string): boolean => sessions.delete(id);
 
 /** Go on from the last finished iteration. */
-export function goOn(session: Session, runtime: RuntimeChoice): void {
-  session.run({ given: session.given, keepInput: false, goOn: true, runtime });
+export function goOn(session: Session, runtime: RuntimeChoice, memory: number): void {
+  session.run({ given: session.given, keepInput: false, goOn: true, runtime, memory });
 }
-
-/** Files as a run sees them. */
-export const underInput = (path: string): string => `${inputFolder}/${path.replace(/^\/+/, "")}`;

@@ -26,16 +26,18 @@ export function memoryFigure(job: JobRecord): Figure | undefined {
   const event = job.iterations.findLast(({ memoryTop }) => memoryTop.length > 0);
   if (event === undefined) return undefined;
   const points = thinned(event.memoryTop.filter((point) => point.every(Number.isFinite)));
+  // The event's own peak is that of the whole run so far.
+  const peak = Math.max(0, ...points.map(([, bytes]) => bytes));
   const plan = job.plans.get(event.iteration)?.peak;
-  const unit = byteUnit(Math.max(event.peakBytes, plan ?? 0));
+  const unit = byteUnit(Math.max(peak, plan ?? 0));
   const title = "Device memory over the last iteration";
   const planned =
     plan === undefined
       ? "No plan was logged."
-      : plan === event.peakBytes
+      : plan === peak
         ? "The plan said the same to the byte."
-        : `The plan said ${memory(plan)} (measured over planned: ${fixed(event.peakBytes / plan, 3)}).`;
-  const summary = `Iteration ${event.iteration}: the top pointer of the arena went up to ${memory(event.peakBytes)}. ${planned}`;
+        : `The plan said ${memory(plan)} (measured over planned: ${fixed(peak / plan, 3)}).`;
+  const summary = `Iteration ${event.iteration}: the top pointer of the arena went up to ${memory(peak)}. ${planned}`;
   const y = { type: "linear", label: `Top pointer (${unit.name})`, labelArrow: "none", grid: true } as const;
   const steps = points.map(([seconds, bytes]) => ({ seconds, top: bytes / unit.bytes }));
   const along = { x: "seconds", y: "top", curve: "step-after" } as const;
@@ -43,7 +45,7 @@ export function memoryFigure(job: JobRecord): Figure | undefined {
     width: 1160,
     height: 260,
     x: { label: "Time (s)", labelArrow: "none", domain: [0, Math.max(...points.map(([s]) => s), 1e-3)] },
-    y: { ...y, domain: [0, (1.12 * Math.max(event.peakBytes, plan ?? 0, 1)) / unit.bytes] },
+    y: { ...y, domain: [0, (1.12 * Math.max(peak, plan ?? 0, 1)) / unit.bytes] },
     marks: [
       Plot.areaY(steps, { ...along, fill: "var(--series-0)", fillOpacity: 0.14 }),
       Plot.line(steps, { ...along, stroke: "var(--series-0)", strokeWidth: 1.25 }),

@@ -1,7 +1,10 @@
 import type { TargetedPointerEvent } from "preact";
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { type Scope, scopes, type TraceEvent } from "../../../../src/runtime/arena.js";
 import { parseTrace, toChromeTrace } from "../../../../src/runtime/trace.js";
+import type { LiveTrace } from "../../job/live-trace.js";
+import { running } from "../../job/running.js";
+import { formatHash } from "../../shell/route.js";
 import { Measure, Notice } from "../../shell/ui.js";
 import {
   type BlockLife,
@@ -143,19 +146,64 @@ const areaOf = (
     )
     .join("");
 
+/** How often a run is asked for its trace, ms. */
+const interval = 1000;
+
+/** The trace of the refinement that runs in this tab, asked for while somebody looks. */
+function useLiveTrace(wanted: boolean): (LiveTrace & { readonly planned: number | undefined }) | undefined {
+  const [live, setLive] = useState<LiveTrace & { readonly planned: number | undefined }>();
+  useEffect(() => {
+    if (!wanted) return;
+    let here = true;
+    const ask = async () => {
+      const run = running.peek();
+      const trace = await run?.trace().catch(() => undefined);
+      if (here && trace !== undefined && trace.trace.events.length > 0)
+        setLive({ ...trace, planned: run?.planned() });
+    };
+    ask();
+    const timer = setInterval(ask, interval);
+    return () => {
+      here = false;
+      clearInterval(timer);
+    };
+  }, [wanted]);
+  return live;
+}
+
+type Source = "recorded" | "live" | "file";
+
 export function StackView({ state, update }: ViewProps) {
   const [loaded, setLoaded] = useState<{
     readonly name: string;
     readonly layout: ReturnType<typeof layOut>;
   }>();
+  const [source, setSource] = useState<Source>("recorded");
+  // The head follows a live trace until somebody moves it.
+  const [follows, setFollows] = useState(true);
   const [fault, setFault] = useState<string>();
-  const layout = useMemo(() => loaded?.layout ?? layOut(refinement.trace), [loaded]);
-  const { trace, blocks, tops, peak } = layout;
+  const run = running.value;
+  const live = useLiveTrace(source === "live");
+  const shown = source === "live" && live === undefined ? "recorded" : source;
+  const layout = useMemo(
+    () =>
+      shown === "live" && live !== undefined
+        ? layOut(live.trace)
+        : ((shown === "file" ? loaded?.layout : undefined) ?? layOut(refinement.trace)),
+    [shown, loaded, live],
+  );
+  const { trace, blocks, tops, peak: used } = layout;
   const count = trace.events.length;
-  const event = Math.min(state.event, count - 1);
+  const event = shown === "live" && follows ? count - 1 : Math.min(state.event, count - 1);
   const held = heldAfter(layout, event);
-  const planned = loaded === undefined ? refinement.planned : undefined;
+  const planned = { recorded: refinement.planned, live: live?.planned, file: undefined }[shown];
+  // A run that has just begun is drawn at the height that it will come to.
+  const peak = Math.max(used, shown === "live" ? (planned ?? 0) : 0);
   const [width, height] = [600, 300];
+  const move = (to: number) => {
+    setFollows(to === count - 1);
+    update({ event: to });
+  };
   const x = (at: number) => (width * at) / count;
   const y = (bytes: number) => height - (height * bytes) / peak;
   // Drawn once a trace: long ones would hold up the head that moves over them.
@@ -166,7 +214,7 @@ export function StackView({ state, update }: ViewProps) {
         viewBox={`0 0 ${width} ${height}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={`The top pointer of ${loaded?.name ?? "a refinement"}: peak ${bytesText(peak)}${planned === undefined ? "" : `, planned ${bytesText(planned)}`}`}
+        aria-label={`The top pointer of ${shown === "file" ? loaded?.name : shown === "live" ? "the refinement of this tab" : "a refinement"}: peak ${bytesText(peak)}${planned === undefined ? "" : `, planned ${bytesText(planned)}`}`}
       >
         {scopes.map((scope) => (
           <path key={scope} d={areaOf(blocks, scope, x, y)} fill={`url(#teach-${scope})`} />
@@ -178,12 +226,13 @@ export function StackView({ state, update }: ViewProps) {
   }, [layout]);
   const scrub = ({ currentTarget, clientX }: TargetedPointerEvent<HTMLDivElement>) => {
     const { left, width: wide } = currentTarget.getBoundingClientRect();
-    update({ event: Math.max(0, Math.min(count - 1, Math.floor((count * (clientX - left)) / wide))) });
+    move(Math.max(0, Math.min(count - 1, Math.floor((count * (clientX - left)) / wide))));
   };
   const open = async (file: File | undefined) => {
     if (file === undefined) return;
     try {
       setLoaded({ name: file.name, layout: layOut(parseTrace(await file.text(), file.name)) });
+      setSource("file");
       setFault(undefined);
       update({ event: 0 });
     } catch (error) {
@@ -193,6 +242,34 @@ export function StackView({ state, update }: ViewProps) {
   return (
     <div class="teach-stack">
       <ScopePatterns />
+      <Choice<Source>
+        name="Trace"
+        options={[
+          { value: "recorded", label: "A recorded run" },
+          { value: "live", label: "This tab, now" },
+          ...(loaded === undefined ? [] : [{ value: "file" as const, label: loaded.name }]),
+        ]}
+        value={source}
+        onChange={(chosen) => {
+          setSource(chosen);
+          setFollows(true);
+        }}
+      />
+      {source === "live" && (
+        <p class="small quiet" role="status">
+          {run === undefined ? (
+            <>
+              {live === undefined ? "No refinement runs in this tab. " : "The refinement has ended. "}
+              <a href={formatHash("refine")}>Start one</a>, come back, and its memory is drawn here as it is
+              used.
+            </>
+          ) : live === undefined ? (
+            `${run.name} has not taken memory yet.`
+          ) : (
+            `${run.name}, asked every second.${live.left > 0 ? ` A sample: ${number(live.left)} earlier events are left out, whole scopes at a time.` : ""}`
+          )}
+        </p>
+      )}
       <div class="teach-memory">
         <Column held={held} peak={peak} top={tops[event]} />
         <Figure
@@ -223,11 +300,11 @@ export function StackView({ state, update }: ViewProps) {
         least={0}
         most={count - 1}
         text={`${event + 1} of ${count}: ${eventText(trace.events[event])}`}
-        onChange={(value) => update({ event: value })}
+        onChange={move}
       />
       <dl class="teach-line">
         <Measure name="top" value={number(tops[event])} unit="bytes" />
-        <Measure name="peak" value={number(peak)} unit="bytes" />
+        <Measure name="peak" value={number(used)} unit="bytes" />
         {planned !== undefined && <Measure name="planned peak" value={number(planned)} unit="bytes" />}
       </dl>
       <div class="teach-row">

@@ -1,0 +1,190 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { launchBrowser } from "../support/browser.js";
+import { describeChromium } from "../support/chromium.js";
+import { runCli } from "../support/cli.js";
+import { servePage } from "../support/page.js";
+import {
+  atEnd,
+  eventsIn,
+  iterationsShown,
+  openPage,
+  startBuiltIn,
+  storedFiles,
+  writeFiles,
+} from "../support/refine-page.js";
+
+const built = resolve(import.meta.dirname, "../../dist/web");
+const seed = Number(process.env.CRYOTILE_SEED ?? 1 + (Date.now() % 1000));
+const small = `#/refine?particles=150&box=32&iterations=4&seed=${seed}`;
+
+/** Refuses shared memory above a size, as a browser does that has no more. */
+const refuseMemory = (bytes: number) => ({
+  name: /job\.worker/,
+  code: `
+    const Memory = WebAssembly.Memory;
+    WebAssembly.Memory = class extends Memory {
+      constructor(descriptor) {
+        if (descriptor.maximum * 65536 > ${bytes}) throw new RangeError("could not allocate memory");
+        super(descriptor);
+      }
+    };`,
+});
+
+describeChromium(`what can happen to a refinement in a tab (seed ${seed})`, () => {
+  let browser: Browser;
+  let folder: string;
+  beforeAll(async () => {
+    browser = await launchBrowser();
+    folder = mkdtempSync(join(tmpdir(), "cryotile-faults-"));
+  });
+  afterAll(async () => {
+    await browser?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function withPage(
+    address: string,
+    options: Parameters<typeof servePage>[1],
+    body: (page: Page, problems: string[]) => Promise<void>,
+  ): Promise<void> {
+    const server = await servePage(built, options);
+    const { page, problems } = await openPage(browser, `${server.url}${address}`);
+    try {
+      await body(page, problems);
+    } finally {
+      await page.context().close();
+      server.close();
+    }
+  }
+
+  test(
+    "stops when asked to, keeps what is finished, and goes on to the files of the command line",
+    () =>
+      withPage(small, {}, async (page, problems) => {
+        const job = await startBuiltIn(page, "cpu");
+        await expect.poll(() => iterationsShown(page), { timeout: 60_000 }).toBeGreaterThan(0);
+        await page.getByRole("button", { name: "Stop" }).click();
+        const end = await atEnd(page, 30_000);
+        expect(end, (await page.locator(".notice").allTextContents()).join()).toBe("Stopped");
+        const done = await iterationsShown(page);
+        expect(done).toBeLessThan(4);
+        // Nobody works on it any more: another tab could.
+        const held = () => page.evaluate(async () => (await navigator.locks.query()).held?.length);
+        await expect.poll(held).toBe(0);
+        const stopped = await storedFiles(page, job);
+        expect(eventsIn(stopped).at(-1)).toMatchObject({ kind: "end", status: "aborted" });
+        expect(stopped.has(`run_it00${done}_data.star`)).toBe(true);
+        expect(stopped.has(`run_it00${done + 1}_data.star`)).toBe(false);
+        expect([...stopped.keys()].filter((path) => path.endsWith(".tmp"))).toEqual([]);
+        await page.getByRole("button", { name: `Continue after iteration ${done}` }).click();
+        expect(await atEnd(page, 120_000)).toBe("Finished");
+        const files = await storedFiles(page, job);
+        const at = join(folder, "stopped");
+        writeFiles(at, files, /^input\//);
+        const { words } = JSON.parse((files.get("job.json") as Buffer).toString()) as { words: string[] };
+        const { status, stderr } = runCli(at, "refine", ...words, "--runtime", "cpu");
+        expect(status, stderr).toBe(0);
+        for (const name of ["run_it004_half1_class001.mrc", "run_it004_data.star"])
+          expect(files.get(name)?.equals(readFileSync(join(at, name))), name).toBe(true);
+        expect(problems).toEqual([]);
+      }),
+    240_000,
+  );
+
+  test(
+    "an iteration that does not fit ends with the advice of the memory plan, and goes on with what that asks for",
+    () =>
+      withPage(`${small}&memory=6`, {}, async (page) => {
+        await startBuiltIn(page, "cpu");
+        expect(await atEnd(page, 60_000)).toBe("Failed");
+        const advice = await page.locator(".notice.problem").textContent();
+        const told = /needs (\d+) MB and --memory allows 6 MB; give it --memory (\d+)MB or more/.exec(
+          advice ?? "",
+        );
+        expect(told, advice ?? "").not.toBeNull();
+        const needed = Number(told?.[2]);
+        expect(needed).toBeGreaterThan(4);
+        const field = page.getByLabel("Memory (MB)");
+        expect(await field.inputValue()).toBe("6");
+        await field.fill(String(needed));
+        await page.getByRole("button", { name: /^(Continue|Start)/ }).click();
+        await expect.poll(() => iterationsShown(page), { timeout: 60_000 }).toBeGreaterThan(0);
+      }),
+    120_000,
+  );
+
+  test(
+    "memory that the browser refuses: half of it, until it is enough",
+    () =>
+      withPage(
+        small.replace("iterations=4", "iterations=1"),
+        { prepend: refuseMemory(3e8) },
+        async (page) => {
+          const job = await startBuiltIn(page, "cpu");
+          expect(await atEnd(page, 120_000)).toBe("Finished");
+          const events = eventsIn(await storedFiles(page, job));
+          const warnings = events.flatMap((event) => (event.kind === "warning" ? [event.message] : []));
+          expect(warnings.filter((text) => text.includes("no room for an arena"))).toEqual([
+            expect.stringMatching(/no room for an arena of 1000000000 bytes .* going on .* with 500 MB/),
+            expect.stringMatching(/no room for an arena of 500000000 bytes .* going on .* with 250 MB/),
+          ]);
+          await page.getByText(/going on .* with 250 MB/).waitFor();
+        },
+      ),
+    180_000,
+  );
+
+  test(
+    "memory that the browser never gives ends the run with what to do",
+    () =>
+      withPage(small, { prepend: refuseMemory(1e6) }, async (page) => {
+        await startBuiltIn(page, "cpu");
+        expect(await atEnd(page, 60_000)).toBe("Failed");
+        expect(await page.locator(".notice.problem").textContent()).toMatch(
+          /no room for an arena .* give it less/,
+        );
+        expect(await page.getByLabel("Memory (MB)").isVisible()).toBe(true);
+      }),
+    120_000,
+  );
+});
+
+describeChromium(`another runtime in the middle of a run (seed ${seed})`, () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchBrowser({ webGpu: true });
+  });
+  afterAll(() => browser?.close());
+
+  test("a run goes on elsewhere from the last finished iteration", async () => {
+    const server = await servePage(built);
+    const { page, problems } = await openPage(
+      browser,
+      `${server.url}#/refine?particles=60&box=32&iterations=3&seed=${seed}`,
+    );
+    try {
+      const job = await startBuiltIn(page, "webgpu");
+      await expect.poll(() => iterationsShown(page), { timeout: 240_000 }).toBe(1);
+      await page.check("input[name=runtime][value=cpu]");
+      expect(await atEnd(page, 120_000)).toBe("Finished");
+      expect(await page.locator(".facts").textContent()).toContain("cpu: WebAssembly SIMD");
+      const events = eventsIn(await storedFiles(page, job));
+      expect(
+        events.flatMap((event) => (event.kind === "start" ? [[event.runtime, event.from]] : [])),
+      ).toEqual([
+        ["webgpu", 0],
+        ["cpu", 1],
+      ]);
+      const finished = events.flatMap((event) => (event.kind === "iteration" ? [event.iteration] : []));
+      expect(finished).toEqual([1, 2, 3]);
+      expect(problems).toEqual([]);
+    } finally {
+      await page.context().close();
+      server.close();
+    }
+  }, 400_000);
+});
