@@ -165,4 +165,6 @@ export interface Capabilities {
   readonly float16: boolean;
   readonly float64: boolean;
   readonly subgroups: boolean;
+  /** By what transforms are computed and why, where there is a choice. */
+  readonly transforms?: string;
 }

@@ -21,6 +21,7 @@
 #include "faults.h"
 #include "fibers.h"
 #include "kernels.h"
+#include "libraries.h"
 
 struct CUevent_st {
   std::chrono::steady_clock::time_point time;
@@ -50,6 +51,7 @@ struct State {
   std::vector<int> contexts;
   std::vector<Allocation> memory;
   std::set<void*> host, modules, streams, events;
+  int plans = 0;
   ~State() { report(); }
   void report() const;
 };
@@ -71,8 +73,8 @@ void State::report() const {
   if (file == nullptr) return;
   int held = 0;
   for (int count : contexts) held += count;
-  fprintf(file, "{\"contexts\":%d,\"memory\":%zu,\"host\":%zu,\"modules\":%zu,\"streams\":%zu,\"events\":%zu,\"calls\":{", held, memory.size(),
-          host.size(), modules.size(), streams.size(), events.size());
+  fprintf(file, "{\"contexts\":%d,\"memory\":%zu,\"host\":%zu,\"modules\":%zu,\"streams\":%zu,\"events\":%zu,\"plans\":%d,\"calls\":{", held,
+          memory.size(), host.size(), modules.size(), streams.size(), events.size(), plans);
   const char* separator = "";
   for (const auto& [name, count] : faults.calls()) {
     fprintf(file, "%s\"%s\":%u", separator, name.c_str(), count);
@@ -120,6 +122,26 @@ char* host_address(CUdeviceptr at) { return reinterpret_cast<char*>(at); }
 #define NEEDS_CONTEXT() NEEDS(current != nullptr, invalid_context)
 
 extern "C" {
+
+CUresult emulated_enter(const char* function) {
+  const std::lock_guard<std::recursive_mutex> turn(state().mutex);
+  return state().faults.enter(function);
+}
+
+void emulated_hold(int plans) {
+  const std::lock_guard<std::recursive_mutex> turn(state().mutex);
+  state().plans += plans;
+}
+
+int emulated_ready(CUstream stream) {
+  const std::lock_guard<std::recursive_mutex> turn(state().mutex);
+  return current != nullptr && (stream == nullptr || state().streams.count(stream) == 1);
+}
+
+int emulated_inside(const void* at, size_t bytes) {
+  const std::lock_guard<std::recursive_mutex> turn(state().mutex);
+  return inside(reinterpret_cast<CUdeviceptr>(at), bytes);
+}
 
 CUresult cuInit(unsigned) {
   {
