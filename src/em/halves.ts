@@ -2,6 +2,7 @@ import type { CentredGeometry, Runtime } from "../runtime/contract.js";
 import { centredLength } from "../runtime/tables.js";
 import { type HostSums, mapOfSums, type ReconstructedClass, regularisedMap } from "./maximisation.js";
 import type { RefineOptions } from "./options.js";
+import { inScope } from "./scope.js";
 import { solventCorrectedFsc } from "./solvent-fsc.js";
 import { type Accumulated, halfSetFsc } from "./ssnr.js";
 
@@ -78,9 +79,7 @@ async function withHalves<T>(
         geometry,
         limit,
       });
-    runtime.push("job");
-    const fsc = await halfSetFsc(runtime, one, two, geometry, box);
-    runtime.pop("job");
+    const fsc = await inScope(runtime, "job", () => halfSetFsc(runtime, one, two, geometry, box));
     return await body([one, two], fsc);
   } finally {
     runtime.pop("iteration");
@@ -124,11 +123,8 @@ export async function reconstructHalves(runtime: Runtime, input: HalvesInput): P
     const fsc = masked ?? unmasked;
     const halves: ReconstructedClass[] = [];
     for (const [h, own] of sums.entries()) {
-      runtime.push("job");
-      halves.push(
-        await regularisedMap(runtime, own, geometry, { ...options, box, norm: norms[h], prior: { fsc } }),
-      );
-      runtime.pop("job");
+      const settings = { ...options, box, norm: norms[h], prior: { fsc } };
+      halves.push(await inScope(runtime, "job", () => regularisedMap(runtime, own, geometry, settings)));
     }
     return { fsc, halves };
   });

@@ -6,6 +6,7 @@ import { lowPassMap } from "./reference.js";
 import type { DeviceReferences } from "./references.js";
 import type { RefineContext, Refinement } from "./refinement.js";
 import type { ImageSizes } from "./schedule.js";
+import { inScope } from "./scope.js";
 import { overallCompleteness } from "./ssnr.js";
 
 /** Particles that the accuracy is estimated from. */
@@ -27,21 +28,21 @@ export async function classAccuracies(
       accuracies.push(undefined);
       continue;
     }
-    runtime.push("job");
     accuracies.push(
-      await estimateAccuracy(runtime, {
-        projector,
-        slot,
-        size: sizes.fine,
-        model,
-        set,
-        state,
-        particles: [...order.subarray(0, accuracyParticles)],
-        seed: options.randomSeed,
-        ctf: options.ctf && model.ctfCorrected,
-      }),
+      await inScope(runtime, "job", () =>
+        estimateAccuracy(runtime, {
+          projector,
+          slot,
+          size: sizes.fine,
+          model,
+          set,
+          state,
+          particles: [...order.subarray(0, accuracyParticles)],
+          seed: options.randomSeed,
+          ctf: options.ctf && model.ctfCorrected,
+        }),
+      ),
     );
-    runtime.pop("job");
   }
   return accuracies;
 }
@@ -102,9 +103,7 @@ export async function filterAgain(
     try {
       const map = runtime.alloc("real", "map", box ** 3);
       runtime.upload(map, own.map);
-      runtime.push("job");
-      await lowPassMap(runtime, map, box, pixelSize, options.iniHigh);
-      runtime.pop("job");
+      await inScope(runtime, "job", () => lowPassMap(runtime, map, box, pixelSize, options.iniHigh));
       own.map = (await runtime.download(map)) as Float32Array | Float64Array;
     } finally {
       runtime.pop("iteration");

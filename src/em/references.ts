@@ -1,6 +1,7 @@
 import type { CentredArray, Runtime } from "../runtime/contract.js";
 import type { Model } from "./model.js";
 import { allocProjector, fillProjector } from "./reference.js";
+import { inScope } from "./scope.js";
 
 /** The references of an iteration as projectors on the device, in an iteration scope that `close` ends. */
 export class DeviceReferences {
@@ -26,11 +27,12 @@ export class DeviceReferences {
     const projector = allocProjector(runtime, box, padding, currentSize, classes);
     const tau2: Float64Array[] = [];
     for (let slot = 0; slot < classes; slot++) {
-      runtime.push("job");
-      const map = runtime.alloc("real", "reference", box ** 3);
-      runtime.upload(map, model.classes[slot].map);
-      tau2.push(await fillProjector(runtime, map, box, projector, slot, lowest));
-      runtime.pop("job");
+      const power = await inScope(runtime, "job", () => {
+        const map = runtime.alloc("real", "reference", box ** 3);
+        runtime.upload(map, model.classes[slot].map);
+        return fillProjector(runtime, map, box, projector, slot, lowest);
+      });
+      tau2.push(power);
     }
     return new DeviceReferences(runtime, projector, tau2);
   }

@@ -9,6 +9,7 @@ import type { RefineOptions } from "./options.js";
 import { copyState, type ParticleSet, type ParticleState } from "./particles.js";
 import { lowPassMap } from "./reference.js";
 import { initialResolution, modelResolution } from "./schedule.js";
+import { inScope } from "./scope.js";
 import { mapPower } from "./ssnr.js";
 
 /** Images of particles in batches, in the order that was asked for. The pixels of a batch stay until the next one is asked for. */
@@ -153,11 +154,7 @@ async function filteredReference(
   try {
     const map = runtime.alloc("real", "reference", box ** 3);
     runtime.upload(map, voxels);
-    if (iniHigh > 0) {
-      runtime.push("job");
-      await lowPassMap(runtime, map, box, pixelSize, iniHigh);
-      runtime.pop("job");
-    }
+    if (iniHigh > 0) await inScope(runtime, "job", () => lowPassMap(runtime, map, box, pixelSize, iniHigh));
     const filtered = Float32Array.from(await runtime.download(map));
     return { map: filtered, power: await mapPower(runtime, map, box) };
   } finally {
