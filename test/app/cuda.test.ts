@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { JobAgreement } from "../../src/app/verify-job.js";
 import { cliPath } from "../support/cli.js";
-import { describeCuda, emulatedDriver } from "../support/cuda.js";
+import { describeCuda, emulatedCufft, emulatedDriver } from "../support/cuda.js";
 import { eventsOf, filesOf, shortRun, tinyFolder } from "../support/tiny-job.js";
 
 const folder = tinyFolder();
@@ -18,6 +18,7 @@ function run(variables: Readonly<Record<string, string>>, ...args: string[]) {
     env: {
       ...process.env,
       LD_LIBRARY_PATH: dirname(emulatedDriver),
+      CRYOTILE_CUFFT: emulatedCufft,
       CRYOTILE_EMULATOR_REPORT: report,
       ...Object.fromEntries(
         Object.entries(variables).map(([name, value]) => [`CRYOTILE_EMULATOR_${name}`, value]),
@@ -51,6 +52,7 @@ describeCuda("auto takes CUDA first", () => {
   it("where a device is there", () => {
     const said = refined({}, "--software", "--iter", "1", "--o", "auto/run");
     expect(said).toContain("cuda on emulated device (found by CUDA)");
+    expect(said).toContain(`transforms: cuFFT 12.0.4 (${emulatedCufft})`);
     expect(filesOf(join(folder, "auto"))).toContain("run_it001_class001.mrc");
   });
 
@@ -183,7 +185,7 @@ describe("inspect", () => {
         reason: "emulated one cannot be used: cuDevicePrimaryCtxRetain: CUDA_ERROR_DEVICE_UNAVAILABLE",
       });
       expect(lines[1].notes.join("; ")).toMatch(
-        /--gpu 1, or GPU-.* a display hangs on it: taken on request alone/,
+        /--gpu 1, or GPU-.* transforms: cuFFT 12\.0\.4 .* a display hangs on it: taken on request alone/,
       );
     });
 

@@ -37,14 +37,24 @@ function pythonFolders(base: string): string[] {
     .flatMap((nvidia) => ["cu13", "cufft"].map((part) => join(nvidia, part, "lib")));
 }
 
-/** Where cuFFT is looked for: at `wanted` (`none`: nowhere), else where the loader of the system and installers have it. */
+/** The library that `wanted` or CRYOTILE_CUFFT names (`none`: none); undefined where neither does. */
+export function namedCufft(
+  wanted: string | undefined,
+  variables: NodeJS.ProcessEnv = process.env,
+): CufftChoice | undefined {
+  const named = wanted ?? variables.CRYOTILE_CUFFT;
+  if (named === undefined || named === "") return undefined;
+  if (named === "none") return { libraries: [], required: false, sought: "CRYOTILE_CUFFT=none" };
+  return { libraries: [named], required: true, sought: named };
+}
+
+/** Where cuFFT is looked for: what is named, else where the loader of the system and installers have it. */
 export function cufftChoice(
   wanted: string | undefined,
   variables: NodeJS.ProcessEnv = process.env,
 ): CufftChoice {
-  const named = wanted ?? variables.CRYOTILE_CUFFT;
-  if (named === "none") return { libraries: [], required: false, sought: "CRYOTILE_CUFFT=none" };
-  if (named !== undefined && named !== "") return { libraries: [named], required: true, sought: named };
+  const named = namedCufft(wanted, variables);
+  if (named !== undefined) return named;
   const places = folders(variables);
   return {
     libraries: [

@@ -24,7 +24,7 @@ export interface CudaOptions {
   /** What numbers are on the device. Default single; the kernels are those of that precision. */
   readonly precision?: Precision;
   /** Where cuFFT is looked for. Default: nowhere; transforms are computed by kernels of this package. */
-  readonly cufft?: CufftChoice;
+  readonly cufft?: CufftChoice | undefined;
   readonly onEvent?: (event: TraceEvent) => void;
   readonly onProfile?: DeviceOptions["onProfile"];
 }

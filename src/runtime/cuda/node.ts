@@ -9,7 +9,7 @@ import type { Runtime } from "../contract.js";
 import { UnsupportedError } from "../errors.js";
 import type { CudaDeviceInfo, NativeCuda } from "./addon.js";
 import { firstLibrary, toldOfCufft } from "./cufft.js";
-import { cufftChoice } from "./cufft-node.js";
+import { cufftChoice, namedCufft } from "./cufft-node.js";
 import { isEmulated } from "./device.js";
 import { type CudaOptions, type KernelSignature, openCuda, type Precision } from "./index.js";
 import { toldOfKernels } from "./transforms.js";
@@ -246,7 +246,7 @@ export async function openNodeCuda(options: NodeCudaOptions): Promise<Runtime> {
     device,
     bytes,
     precision,
-    cufft: cufftChoice(options.cufft),
+    cufft: isEmulated(device.name) ? namedCufft(options.cufft) : cufftChoice(options.cufft),
     kernels: await readKernels(folder, precision, isEmulated(device.name)),
     ...(onEvent === undefined ? {} : { onEvent }),
     ...(onProfile === undefined ? {} : { onProfile }),
