@@ -4,6 +4,7 @@ import { benchCoarse } from "./coarse.js";
 import { benchContract } from "./contract.js";
 import { benchCpu } from "./cpu.js";
 import { benchRuntimes } from "./devices.js";
+import { benchFft } from "./fft.js";
 import { benchMemory } from "./memory.js";
 import { benchMrc } from "./mrc.js";
 import { formatTable, record, root, save } from "./record.js";
@@ -52,12 +53,13 @@ const benchmarks = {
       ...(relionIterations === undefined ? {} : { relionIterations: Number(relionIterations) }),
     }),
   cpu: benchCpu,
+  fft: benchFft,
   screen: async () => benchScreen(from),
 };
 
 const names =
   asked.length === 0
-    ? Object.keys(benchmarks).filter((name) => name !== "screen" || from !== undefined)
+    ? Object.keys(benchmarks).filter((name) => name !== "fft" && (name !== "screen" || from !== undefined))
     : asked;
 for (const name of names) {
   if (!(name in benchmarks)) {

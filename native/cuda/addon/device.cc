@@ -110,9 +110,10 @@ void Device::launch(const Napi::CallbackInfo& info) {
     Context& own = open();
     const Kernel& kernel = kernels.at(number_of(info[0]));
     size_t bytes = number_of(info[2]);
+    const unsigned shared = info[3].IsNumber() ? number_of(info[3]) : kernel.shared_bytes;
     void* extra[] = {cu_launch_buffer_pointer, params->data(), cu_launch_buffer_size, &bytes, cu_launch_end};
-    CHECKED(*own.driver, cuLaunchKernel, kernel.function, number_of(info[1]), 1, 1, kernel.threads, 1, 1, kernel.shared_bytes, own.stream,
-            nullptr, extra);
+    CHECKED(*own.driver, cuLaunchKernel, kernel.function, number_of(info[1]), 1, 1, kernel.threads, 1, 1, shared, own.stream, nullptr,
+            extra);
   });
 }
 

@@ -26,7 +26,7 @@ class Device : public Napi::ObjectWrap<Device> {
   Napi::Value tensor_map(const Napi::CallbackInfo& info);
   // (module, symbol, threads, dynamic shared bytes) -> number of the kernel
   Napi::Value kernel(const Napi::CallbackInfo& info);
-  // (kernel, groups, bytes of `params` in use)
+  // (kernel, groups, bytes of `params` in use, dynamic shared bytes where fewer than the kernel's)
   void launch(const Napi::CallbackInfo& info);
   // (to, offset in `staging`, bytes)
   void upload(const Napi::CallbackInfo& info);

@@ -386,7 +386,7 @@ CUresult cuFuncSetAttribute(CUfunction, int, int) {
 }
 
 CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,
-                        unsigned block_z, unsigned, CUstream stream, void** parameters, void** extra) {
+                        unsigned block_z, unsigned shared_bytes, CUstream stream, void** parameters, void** extra) {
   ENTER();
   NEEDS_CONTEXT();
   NEEDS(state().streams.count(stream) == 1, invalid_handle);
@@ -395,7 +395,17 @@ CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, u
   NEEDS(extra[0] == cu_launch_buffer_pointer && extra[2] == cu_launch_buffer_size && extra[4] == cu_launch_end, invalid_value);
   const auto& kernel = *reinterpret_cast<const KernelEntry*>(function);
   const auto* const values = static_cast<const char*>(extra[1]);
-  if (emulated::run_grid(grid_x, block_x, kernel.cooperative, [&] { kernel.run(values); })) return cu_success;
+  // What a block writes beyond the shared memory that it asked for is noticed.
+  constexpr char guard[64] = "beyond the shared memory of a block";
+  NEEDS(shared_bytes <= emulated::dynamic_shared_bytes - sizeof guard, invalid_value);
+  char* const beyond = emulated::dynamic_shared + shared_bytes;
+  memcpy(beyond, guard, sizeof guard);
+  const bool ended = emulated::run_grid(grid_x, block_x, kernel.cooperative, [&] { kernel.run(values); });
+  if (memcmp(beyond, guard, sizeof guard) != 0) {
+    fprintf(stderr, "emulated CUDA: %s writes beyond its %u bytes of shared memory\n", kernel.name, shared_bytes);
+    return launch_failed;
+  }
+  if (ended) return cu_success;
   fprintf(stderr, "emulated CUDA: threads of %s wait for each other for ever\n", kernel.name);
   return launch_failed;
 }

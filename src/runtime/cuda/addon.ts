@@ -48,7 +48,8 @@ export interface NativeDevice {
   /** 128 bytes that tell the copy engine of a matrix of halfs at a place, read in tiles of `box` rows by 64, zeros beyond its end. */
   tensorMap(at: number, rows: number, width: number, box: number): ArrayBuffer;
   kernel(module: number, symbol: string, threads: number, sharedBytes: number): number;
-  launch(kernel: number, groups: number, paramBytes: number): void;
+  /** `sharedBytes`: less dynamic shared memory than the kernel may have. */
+  launch(kernel: number, groups: number, paramBytes: number, sharedBytes?: number): void;
   upload(to: number, stagingAt: number, bytes: number): void;
   download(from: number, bytes: number): Promise<ArrayBuffer>;
   clear(to: number, bytes: number): void;

@@ -95,14 +95,14 @@ export class CudaDevice implements MatrixDevice {
     return { kind, name, length, block: this.arena.alloc(name, length * this.elementBytes[kind]) };
   }
 
-  async run(name: string, { over, params, buffers }: Launch): Promise<void> {
+  async run(name: string, { over, params, buffers, shared }: Launch): Promise<void> {
     this.check();
     try {
       const kernel = this.kernels.find(name);
       const groups = "groups" in over ? over.groups : Math.ceil(over.items / kernel.threads);
       if (groups === 0) return;
       packParameters(this.view, kernel, { params, buffers }, this.native.address);
-      this.queue(name, () => this.native.launch(kernel.number, groups, kernel.bytes));
+      this.queue(name, () => this.native.launch(kernel.number, groups, kernel.bytes, shared));
     } catch (error) {
       this.fail(error);
     }

@@ -12,7 +12,7 @@ import { firstLibrary, toldOfCufft } from "./cufft.js";
 import { cufftChoice, namedCufft } from "./cufft-node.js";
 import { isEmulated } from "./device.js";
 import { type CudaOptions, type KernelSignature, openCuda, type Precision } from "./index.js";
-import { toldOfKernels } from "./transforms.js";
+import { toldOfKernels } from "./line-fft.js";
 
 const addonName = "cryotile_cuda.node";
 /** The driver's library: by its name where the loader of the system finds it, and where installers put it. */

@@ -1,8 +1,8 @@
 import type { BufferDeclaration, DeviceBuffer, Fft } from "../contract.js";
 import { UnsupportedError } from "../errors.js";
-import { fftBuffers, kernelOperations, makeFft } from "../gpu/index.js";
 import { Cufft, type CufftChoice } from "./cufft.js";
 import type { CudaDevice } from "./device.js";
+import { LineTransforms } from "./line-fft.js";
 
 /** How a device transforms: the part of the contract that does. */
 export interface Transforms {
@@ -14,27 +14,16 @@ export interface Transforms {
   inverse(fft: Fft, spectra: DeviceBuffer, values: DeviceBuffer): Promise<void>;
 }
 
-/** What a run says where it takes the kernels of this package. */
-export const toldOfKernels = (why: string): string => `kernels of CryoTile (${why})`;
-
-const ownTransforms = (cuda: CudaDevice, why: string): Transforms => ({
-  told: toldOfKernels(why),
-  fftBuffers,
-  makeFft: (shape, batch) => makeFft(cuda, shape, batch),
-  forward: (...args) => Promise.resolve(kernelOperations.forwardFft(cuda, ...args)),
-  inverse: (...args) => Promise.resolve(kernelOperations.inverseFft(cuda, ...args)),
-});
-
 /**
  * cuFFT where it is found and works, else the kernels of this package.
  * @throws UnsupportedError where a library was named that does not work
  */
 export function chooseTransforms(cuda: CudaDevice, choice: CufftChoice | undefined): Transforms {
-  if (choice === undefined) return ownTransforms(cuda, "cuFFT was not asked for");
+  if (choice === undefined) return new LineTransforms(cuda, "cuFFT was not asked for");
   try {
     return Cufft.open(cuda, choice);
   } catch (error) {
     if (choice.required || !(error instanceof UnsupportedError)) throw error;
-    return ownTransforms(cuda, error.message);
+    return new LineTransforms(cuda, error.message);
   }
 }

@@ -1,0 +1,160 @@
+import type { BufferDeclaration, DeviceBuffer, Fft } from "../contract.js";
+import { columnsOf, product } from "../fft-plan.js";
+import { fftBuffers, kernelOperations, makeFft } from "../gpu/index.js";
+import type { CudaDevice } from "./device.js";
+import {
+  type LinePlan,
+  type LineTables,
+  planLines,
+  rowLength,
+  tileOf,
+  transformedLength,
+} from "./line-plan.js";
+import type { Transforms } from "./transforms.js";
+
+interface LineFft extends Fft {
+  readonly plan: LineTables;
+  readonly tables: DeviceBuffer;
+  readonly orders: DeviceBuffer;
+}
+
+/** What a run says where it takes the kernels of this package. */
+export const toldOfKernels = (why: string): string => `kernels of CryoTile (${why})`;
+
+/**
+ * Transforms whose lines stay in shared memory: one launch an axis, in place, without work buffers. Arrays with an axis that is too long for it
+ * (beyond about 4,000 points) are transformed a radix at a time, in global memory.
+ */
+export class LineTransforms implements Transforms {
+  readonly told: string;
+  private readonly elementBytes: number;
+
+  constructor(
+    private readonly cuda: CudaDevice,
+    why: string,
+  ) {
+    this.told = toldOfKernels(why);
+    this.elementBytes = cuda.elementBytes.complex;
+  }
+
+  fftBuffers(shape: readonly number[], batch: number): readonly BufferDeclaration[] {
+    if (!this.fits(shape)) return fftBuffers(shape, batch);
+    return declared(planLines(shape));
+  }
+
+  makeFft(shape: readonly number[], batch: number): Fft {
+    const { cuda } = this;
+    if (!this.fits(shape)) return makeFft(cuda, shape, batch);
+    const plan = planLines(shape);
+    const buffers = declared(plan).map(({ kind, name, length }) => cuda.alloc(kind, name, length));
+    const [tables, orders] = buffers;
+    cuda.upload(tables, plan.tables, 0);
+    cuda.upload(orders, plan.orders, 0);
+    const fft: LineFft = { shape, batch, buffers, plan, tables, orders };
+    return fft;
+  }
+
+  async forward(fft: Fft, values: DeviceBuffer, spectra: DeviceBuffer): Promise<void> {
+    if (!("plan" in fft)) return kernelOperations.forwardFft(this.cuda, fft, values, spectra);
+    const own = fft as LineFft;
+    await this.rows("fft_rows", own, { values, spectra }, { scale: 1 / product(fft.shape) });
+    await this.outerAxes(own, spectra, false);
+  }
+
+  async inverse(fft: Fft, spectra: DeviceBuffer, values: DeviceBuffer): Promise<void> {
+    if (!("plan" in fft)) return kernelOperations.inverseFft(this.cuda, fft, spectra, values);
+    const own = fft as LineFft;
+    await this.outerAxes(own, spectra, true);
+    await this.rows("fft_rows_back", own, { values, spectra }, {});
+  }
+
+  private fits(shape: readonly number[]): boolean {
+    const width = shape[shape.length - 1];
+    return (
+      this.tileOf(rowLength(width), 1) !== undefined &&
+      shape.slice(0, -1).every((n) => this.tileOf(n, 0) !== undefined)
+    );
+  }
+
+  private tileOf(n: number, padding: 0 | 1) {
+    return tileOf(transformedLength(n), this.elementBytes, padding);
+  }
+
+  private launch(
+    kernel: string,
+    fft: LineFft,
+    line: LinePlan,
+    padding: 0 | 1,
+    groups: (lanes: number) => number,
+    params: Readonly<Record<string, number>>,
+    buffers: Readonly<Record<string, DeviceBuffer>>,
+  ): Promise<void> {
+    const { n, m, radices, rootsAt, orderAt, chirpAt, spectrumAt } = line;
+    const tile = this.tileOf(n, padding);
+    if (tile === undefined) throw new RangeError(`lines of ${n} points do not fit shared memory`);
+    return this.cuda.run(kernel, {
+      over: { groups: groups(2 ** tile.lanesLog) },
+      cost: 1,
+      shared: tile.bytes,
+      params: {
+        ...params,
+        n,
+        m,
+        radices: radices.reduceRight((packed, radix) => 16 * packed + radix, 0),
+        pitch: tile.pitch,
+        lanes_log: tile.lanesLog,
+        roots_at: rootsAt,
+        order_at: orderAt,
+        chirp_at: chirpAt,
+        spectrum_at: spectrumAt,
+      },
+      buffers: { ...buffers, tables: fft.tables, orders: fft.orders },
+    });
+  }
+
+  private rows(
+    kernel: string,
+    fft: LineFft,
+    buffers: Readonly<Record<string, DeviceBuffer>>,
+    params: Readonly<Record<string, number>>,
+  ): Promise<void> {
+    const width = fft.shape[fft.shape.length - 1];
+    const rows = (fft.batch * product(fft.shape)) / width;
+    const line = fft.plan.lines.get(rowLength(width)) as LinePlan;
+    return this.launch(
+      kernel,
+      fft,
+      line,
+      1,
+      (lanes) => Math.ceil(rows / lanes),
+      { ...params, rows, width, halves_at: fft.plan.halvesAt },
+      buffers,
+    );
+  }
+
+  private async outerAxes(fft: LineFft, data: DeviceBuffer, inverse: boolean): Promise<void> {
+    const width = fft.shape[fft.shape.length - 1];
+    const total = ((fft.batch * product(fft.shape)) / width) * columnsOf(width);
+    let inner = columnsOf(width);
+    for (const n of fft.shape.slice(0, -1).toReversed()) {
+      const line = fft.plan.lines.get(n) as LinePlan;
+      const tiles = (lanes: number) => Math.ceil(inner / lanes);
+      const { lanesLog = 0 } = this.tileOf(n, 0) ?? {};
+      await this.launch(
+        "fft_lines",
+        fft,
+        line,
+        0,
+        (lanes) => (total / (n * inner)) * tiles(lanes),
+        { inner, tiles: tiles(2 ** lanesLog), inverse: Number(inverse) },
+        { data },
+      );
+      inner *= n;
+    }
+  }
+}
+
+const declared = ({ tables, orders }: LineTables): BufferDeclaration[] => [
+  { kind: "complex", name: "fft tables", length: tables.length / 2 },
+  { kind: "index", name: "fft order", length: Math.max(1, orders.length) },
+];
