@@ -71,26 +71,26 @@ export class LineTransforms implements Transforms {
   private fits(shape: readonly number[]): boolean {
     const width = shape[shape.length - 1];
     return (
-      this.tileOf(rowLength(width), 1) !== undefined &&
-      shape.slice(0, -1).every((n) => this.tileOf(n, 0) !== undefined)
+      this.tileOf(rowLength(width), true) !== undefined &&
+      shape.slice(0, -1).every((n) => this.tileOf(n, false) !== undefined)
     );
   }
 
-  private tileOf(n: number, padding: 0 | 1) {
-    return tileOf(transformedLength(n), this.elementBytes, padding);
+  private tileOf(n: number, skewed: boolean) {
+    return tileOf(transformedLength(n), this.elementBytes, skewed);
   }
 
   private launch(
     kernel: string,
     fft: LineFft,
     line: LinePlan,
-    padding: 0 | 1,
+    skewed: boolean,
     groups: (lanes: number) => number,
     params: Readonly<Record<string, number>>,
     buffers: Readonly<Record<string, DeviceBuffer>>,
   ): Promise<void> {
     const { n, m, radices, rootsAt, orderAt, chirpAt, spectrumAt } = line;
-    const tile = this.tileOf(n, padding);
+    const tile = this.tileOf(n, skewed);
     if (tile === undefined) throw new RangeError(`lines of ${n} points do not fit shared memory`);
     return this.cuda.run(kernel, {
       over: { groups: groups(2 ** tile.lanesLog) },
@@ -125,7 +125,7 @@ export class LineTransforms implements Transforms {
       kernel,
       fft,
       line,
-      1,
+      true,
       (lanes) => Math.ceil(rows / lanes),
       { ...params, rows, width, halves_at: fft.plan.halvesAt },
       buffers,
@@ -139,12 +139,12 @@ export class LineTransforms implements Transforms {
     for (const n of fft.shape.slice(0, -1).toReversed()) {
       const line = fft.plan.lines.get(n) as LinePlan;
       const tiles = (lanes: number) => Math.ceil(inner / lanes);
-      const { lanesLog = 0 } = this.tileOf(n, 0) ?? {};
+      const { lanesLog = 0 } = this.tileOf(n, false) ?? {};
       await this.launch(
         "fft_lines",
         fft,
         line,
-        0,
+        false,
         (lanes) => (total / (n * inner)) * tiles(lanes),
         { inner, tiles: tiles(2 ** lanesLog), inverse: Number(inverse) },
         { data },

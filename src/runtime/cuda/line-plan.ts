@@ -133,13 +133,13 @@ export interface Tile {
 }
 
 /**
- * The tile of lines that a block has: as many as leave room for other blocks, at least those of 64 bytes, as far as they fit. `padding`
- * elements follow each row of the tile, so that threads along a line meet different banks. Undefined where not even one line fits.
+ * The tile of lines that a block has: as many as leave room for other blocks, at least those of 64 bytes, as far as they fit. Undefined where
+ * not even one does. Skewed tiles, for lines that threads run along, have gaps after each element of all lines and after 16 of them.
  */
-export function tileOf(m: number, elementBytes: number, padding: 0 | 1): Tile | undefined {
+export function tileOf(m: number, elementBytes: number, skewed: boolean): Tile | undefined {
   const tiles = [5, 4, 3, 2, 1, 0].map((lanesLog) => {
-    const pitch = 2 ** lanesLog + padding;
-    return { lanesLog, pitch, bytes: m * pitch * elementBytes };
+    const pitch = 2 ** lanesLog + Number(skewed);
+    return { lanesLog, pitch, bytes: (m * pitch + (skewed ? Math.ceil(m / 16) : 0)) * elementBytes };
   });
   const good = tiles.find(({ bytes }) => bytes <= goodShared);
   if (good !== undefined && 2 ** good.lanesLog * elementBytes >= 64) return good;

@@ -1,10 +1,11 @@
 #pragma once
-// Transforms of lines that lie in shared memory, several lines side by side: element j of line `lane` at tile[j x pitch + lane]. Passes of
+// Transforms of lines that lie in shared memory, several lines side by side: element j of line `lane` at tile[slot(j) + lane]. Passes of
 // decimation in frequency take elements in their order and leave frequency f where order[f] says, those of decimation in time the other way
 // around (Van Loan 1992, 1.9 and 1.10), in place. Lengths with large prime factors go through a convolution of length m (Bluestein 1970).
 // Transforms are forward ones; an inverse one is the conjugate of the transform of the conjugate.
 #include "base.cuh"
 
+template <bool skewed>
 struct LineFft {
   // Lines of n elements are transforms of length m (m = n, or a convolution's length where chirp_at is given).
   u32 n, m;
@@ -13,9 +14,13 @@ struct LineFft {
   u32 pitch, lanes_log;
   const real2 *roots, *chirp, *spectrum;
   const u32* order;
+
+  // Skewed tiles are for lines that threads run along: neighbours, and those 16 apart, lie in different banks.
+  __device__ u32 slot(u32 j) const { return skewed ? j * pitch + (j >> 4) : j * pitch; }
 };
 
-__device__ inline LineFft line_fft(
+template <bool skewed>
+__device__ inline LineFft<skewed> line_fft(
   const real2* tables, const u32* orders, u32 n, u32 m, u64 radices, u32 pitch, u32 lanes_log, u32 roots_at, u32 order_at, u32 chirp_at,
   u32 spectrum_at
 ) {
@@ -82,10 +87,10 @@ __device__ inline void transform_few(real2 (&v)[8], const real2*) {
 }
 
 // The pass of radix R in which parts of `length` elements become parts of length / R, or the reverse.
-template <u32 R, bool in_time>
-__device__ inline void line_pass(real2* tile, const LineFft& fft, u32 length) {
+template <u32 R, bool in_time, bool skewed>
+__device__ inline void line_pass(real2* tile, const LineFft<skewed>& fft, u32 length) {
   constexpr u32 half = R % 2 == 1 ? (R - 1) / 2 : 1;
-  const u32 part = length / R, step = fft.m / length, jump = part * fft.pitch;
+  const u32 part = length / R, step = fft.m / length;
   real2 units[half];
   if (R % 2 == 1)
 #pragma unroll
@@ -93,40 +98,45 @@ __device__ inline void line_pass(real2* tile, const LineFft& fft, u32 length) {
   const u32 count = (fft.m / R) << fft.lanes_log;
   for (u32 id = threadIdx.x; id < count; id += blockDim.x) {
     const u32 lane = id & ((1u << fft.lanes_log) - 1), number = id >> fft.lanes_log;
-    const u32 j = number % part;
-    real2* const at = tile + (number / part * length + j) * fft.pitch + lane;
+    const u32 j = number % part, first = number / part * length + j;
+    real2* const own = tile + lane;
     real2 v[R];
 #pragma unroll
     for (u32 k = 0; k < R; k++) {
-      v[k] = at[k * jump];
+      v[k] = own[fft.slot(first + k * part)];
       if (in_time && k > 0 && part > 1) v[k] = cmul(v[k], fft.roots[j * k * step]);
     }
     transform_few<R>(v, units);
 #pragma unroll
-    for (u32 q = 0; q < R; q++) at[q * jump] = !in_time && q > 0 && part > 1 ? cmul(v[q], fft.roots[j * q * step]) : v[q];
+    for (u32 q = 0; q < R; q++) {
+      if (!in_time && q > 0 && part > 1) v[q] = cmul(v[q], fft.roots[j * q * step]);
+      own[fft.slot(first + q * part)] = v[q];
+    }
   }
   __syncthreads();
 }
 
-template <bool in_time>
-__device__ inline void line_pass(real2* tile, const LineFft& fft, u32 radix, u32 length) {
+template <bool in_time, bool skewed>
+__device__ inline void line_pass(real2* tile, const LineFft<skewed>& fft, u32 radix, u32 length) {
   switch (radix) {
-    case 2: return line_pass<2, in_time>(tile, fft, length);
-    case 3: return line_pass<3, in_time>(tile, fft, length);
-    case 4: return line_pass<4, in_time>(tile, fft, length);
-    case 5: return line_pass<5, in_time>(tile, fft, length);
-    case 7: return line_pass<7, in_time>(tile, fft, length);
-    case 8: return line_pass<8, in_time>(tile, fft, length);
-    case 11: return line_pass<11, in_time>(tile, fft, length);
-    default: return line_pass<13, in_time>(tile, fft, length);
+    case 2: return line_pass<2, in_time, skewed>(tile, fft, length);
+    case 3: return line_pass<3, in_time, skewed>(tile, fft, length);
+    case 4: return line_pass<4, in_time, skewed>(tile, fft, length);
+    case 5: return line_pass<5, in_time, skewed>(tile, fft, length);
+    case 7: return line_pass<7, in_time, skewed>(tile, fft, length);
+    case 8: return line_pass<8, in_time, skewed>(tile, fft, length);
+    case 11: return line_pass<11, in_time, skewed>(tile, fft, length);
+    default: return line_pass<13, in_time, skewed>(tile, fft, length);
   }
 }
 
 // What element j of a line is before `transform_lines`.
-__device__ inline real2 line_input(const LineFft& fft, u32 j, real2 value) { return fft.chirp == nullptr ? value : cmul(value, fft.chirp[j]); }
+template <bool skewed>
+__device__ inline real2 line_input(const LineFft<skewed>& fft, u32 j, real2 value) { return fft.chirp == nullptr ? value : cmul(value, fft.chirp[j]); }
 
 // Transform what was put into the tile; all threads take part.
-__device__ inline void transform_lines(real2* tile, const LineFft& fft) {
+template <bool skewed>
+__device__ inline void transform_lines(real2* tile, const LineFft<skewed>& fft) {
   __syncthreads();
   u32 length = fft.m;
   u64 radices = fft.radices;
@@ -139,7 +149,7 @@ __device__ inline void transform_lines(real2* tile, const LineFft& fft) {
   const u32 count = fft.m << fft.lanes_log;
   for (u32 id = threadIdx.x; id < count; id += blockDim.x) {
     const u32 j = id >> fft.lanes_log;
-    real2* const at = tile + j * fft.pitch + (id & ((1u << fft.lanes_log) - 1));
+    real2* const at = tile + fft.slot(j) + (id & ((1u << fft.lanes_log) - 1));
     *at = conj(cmul(*at, fft.spectrum[j]));
   }
   __syncthreads();
@@ -153,7 +163,8 @@ __device__ inline void transform_lines(real2* tile, const LineFft& fft) {
 }
 
 // Frequency k of a line after `transform_lines`.
-__device__ inline real2 line_output(const real2* tile, const LineFft& fft, u32 k, u32 lane) {
-  if (fft.chirp != nullptr) return cmul(conj(tile[k * fft.pitch + lane]), fft.chirp[k]);
-  return tile[fft.order[k] * fft.pitch + lane];
+template <bool skewed>
+__device__ inline real2 line_output(const real2* tile, const LineFft<skewed>& fft, u32 k, u32 lane) {
+  if (fft.chirp != nullptr) return cmul(conj(tile[fft.slot(k) + lane]), fft.chirp[k]);
+  return tile[fft.slot(fft.order[k]) + lane];
 }
