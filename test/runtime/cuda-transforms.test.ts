@@ -3,7 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import { fftPlan } from "../../src/geometry/fft.js";
 import type { Runtime } from "../../src/runtime/contract.js";
 import type { NativeCuda } from "../../src/runtime/cuda/addon.js";
 import { firstLibrary } from "../../src/runtime/cuda/cufft.js";
@@ -11,6 +12,7 @@ import { cufftChoice } from "../../src/runtime/cuda/cufft-node.js";
 import { type CufftChoice, openCuda } from "../../src/runtime/cuda/index.js";
 import { UnsupportedError } from "../../src/runtime/errors.js";
 import { planMemory, summariseTrace } from "../../src/runtime/plan.js";
+import { tolerancesOf } from "../../src/runtime/tolerances.js";
 import { Random } from "../../src/runtime/verify/harness.js";
 import {
   cudaAddon,
@@ -124,6 +126,72 @@ describeCuda("a run without cuFFT", () => {
     await expect(openTestCuda({ cufft: path })).rejects.toThrow(
       /cuFFT cannot be used \(.*cufftCreate: CUFFT_INTERNAL_ERROR\): .*CRYOTILE_CUFFT=none/,
     );
+  });
+});
+
+/** The transform of real [height][width], over its number, from transforms of single lines (src/geometry/fft.ts). */
+function transformed(values: ArrayLike<number>, height: number, width: number): Float64Array {
+  const columns = Math.floor(width / 2) + 1;
+  const spectrum = new Float64Array(2 * height * columns);
+  for (let y = 0; y < height; y++) {
+    const re = Float64Array.from({ length: width }, (_, x) => values[y * width + x] / (width * height));
+    const im = new Float64Array(width);
+    fftPlan(width).forward(re, im);
+    for (let x = 0; x < columns; x++) spectrum.set([re[x], im[x]], 2 * (y * columns + x));
+  }
+  for (let x = 0; x < columns; x++) {
+    const part = (of: number) =>
+      Float64Array.from({ length: height }, (_, y) => spectrum[2 * (y * columns + x) + of]);
+    const [re, im] = [part(0), part(1)];
+    fftPlan(height).forward(re, im);
+    for (let y = 0; y < height; y++) spectrum.set([re[y], im[y]], 2 * (y * columns + x));
+  }
+  return spectrum;
+}
+
+/** Relative L2 distance. */
+function distance(found: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let off = 0;
+  let all = 0;
+  for (let at = 0; at < expected.length; at++) {
+    off += (found[at] - expected[at]) ** 2;
+    all += expected[at] ** 2;
+  }
+  return Math.sqrt(off / all);
+}
+
+describeCuda.each(["single", "double"] as const)("own kernels in %s precision", (precision) => {
+  // Every radix, products of few and of many of them, tiles of every width, Bluestein's convolution, and lines too long for shared memory.
+  const lengths = [
+    16, 48, 121, 169, 243, 259, 343, 360, 512, 625, 720, 723, 1024, 1438, 1440, 2047, 2048, 3001, 3072, 4096,
+  ];
+  let runtime: Runtime;
+  beforeAll(async () => {
+    runtime = await openTestCuda({ precision });
+  });
+  afterAll(() => runtime.close());
+
+  it.each(lengths)("lines of %i points", async (n) => {
+    const random = new Random(seed + n);
+    for (const [height, width] of [
+      [n, 6],
+      [3, n],
+      [2, 2 * n],
+    ]) {
+      const given = Float32Array.from(random.normals(height * width));
+      runtime.push("job");
+      const values = runtime.alloc("real", "values", given.length);
+      const spectra = runtime.alloc("complex", "spectra", half([height, width]));
+      runtime.upload(values, given);
+      const fft = runtime.makeFft([height, width], 1);
+      await runtime.forwardFft(fft, values, spectra);
+      const expected = transformed(given, height, width);
+      const { bound } = tolerancesOf(runtime).forwardFft;
+      expect(distance(await runtime.download(spectra), expected)).toBeLessThan(bound);
+      await runtime.inverseFft(fft, spectra, values);
+      expect(distance(await runtime.download(values), given)).toBeLessThan(2 * bound);
+      runtime.pop("job");
+    }
   });
 });
 

@@ -23,7 +23,7 @@ export const toldOfKernels = (why: string): string => `kernels of CryoTile (${wh
 
 /**
  * Transforms whose lines stay in shared memory: one launch an axis, in place, without work buffers. Arrays with an axis that is too long for it
- * (beyond about 4,000 points) are transformed a radix at a time, in global memory.
+ * are transformed a radix at a time, in global memory.
  */
 export class LineTransforms implements Transforms {
   readonly told: string;

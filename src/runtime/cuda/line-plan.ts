@@ -123,6 +123,9 @@ export function planLines(shape: readonly number[]): LineTables {
 /** Shared memory that lines may take, and that leaves room for other blocks. */
 const mostShared = 96 * 1024;
 const goodShared = 48 * 1024;
+/** Bytes of neighbouring lines that memory gives at once, at least and better. */
+const leastRun = 32;
+const goodRun = 64;
 
 export interface Tile {
   /** Lines side by side: 2^lanesLog. */
@@ -133,15 +136,18 @@ export interface Tile {
 }
 
 /**
- * The tile of lines that a block has: as many as leave room for other blocks, at least those of 64 bytes, as far as they fit. Undefined where
- * not even one does. Skewed tiles, for lines that threads run along, have gaps after each element of all lines and after 16 of them.
+ * The tile of lines that a block has: as many as leave room for other blocks, or fewer than `goodRun` of them as far as they fit. Undefined
+ * where lines are too long: beyond 3,072 points, for lines that are not rows. Skewed tiles, for rows, which threads run along, have gaps after
+ * each element of all lines and after 16 of them.
  */
 export function tileOf(m: number, elementBytes: number, skewed: boolean): Tile | undefined {
   const tiles = [5, 4, 3, 2, 1, 0].map((lanesLog) => {
     const pitch = 2 ** lanesLog + Number(skewed);
-    return { lanesLog, pitch, bytes: (m * pitch + (skewed ? Math.ceil(m / 16) : 0)) * elementBytes };
+    const bytes = (m * pitch + (skewed ? Math.ceil(m / 16) : 0)) * elementBytes;
+    return { lanesLog, pitch, bytes, run: 2 ** lanesLog * elementBytes };
   });
-  const good = tiles.find(({ bytes }) => bytes <= goodShared);
-  if (good !== undefined && 2 ** good.lanesLog * elementBytes >= 64) return good;
-  return tiles.find(({ bytes, lanesLog }) => bytes <= mostShared && 2 ** lanesLog * elementBytes <= 64);
+  return (
+    tiles.find(({ bytes, run }) => bytes <= goodShared && run >= goodRun) ??
+    tiles.find(({ bytes, run }) => bytes <= mostShared && run <= goodRun && (skewed || run >= leastRun))
+  );
 }
