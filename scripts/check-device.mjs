@@ -18,7 +18,7 @@ const { positionals, values } = parseArgs({
 const target = resolve(positionals[0] ?? records);
 const names = positionals.slice(1);
 const cuda = values.runtime === "cuda";
-const benchmarks = names.length > 0 ? names : ["contract", "coarse", ...(cuda ? ["refine"] : [])];
+const benchmarks = names.length > 0 ? names : ["contract", "coarse", ...(cuda ? ["fft", "refine"] : [])];
 mkdirSync(target, { recursive: true });
 const env = {
   ...process.env,
@@ -51,6 +51,10 @@ function checkCuda() {
   for (const precision of [[], ["--precision", "double"]]) {
     const name = ["verify", ...precision].join(" ");
     console.log(lastLines(run(name, process.execPath, [...verify, ...precision]), 120));
+    const own = { CRYOTILE_CUFFT: "none" };
+    console.log(
+      lastLines(run(`${name}, own transforms`, process.execPath, [...verify, ...precision], own), 120),
+    );
     console.log(lastLines(run(`${name} --job`, process.execPath, [...verify, ...precision, "--job"]), 20));
   }
   if (values.sanitize)
