@@ -8,6 +8,7 @@ import type { CudaDeviceInfo, NativeDriver } from "./addon.js";
 import type { CufftChoice } from "./cufft.js";
 import { CudaDevice, cudaAlignment, cudaBytes, type DeviceOptions } from "./device.js";
 import type { KernelImage, Precision } from "./kernels.js";
+import { PaddedTransforms } from "./padded-fft.js";
 import { chooseTransforms, type Transforms } from "./transforms.js";
 
 export type { CudaDeviceInfo, NativeDriver } from "./addon.js";
@@ -29,11 +30,17 @@ export interface CudaOptions {
   readonly onProfile?: DeviceOptions["onProfile"];
 }
 
-const layoutOf = (precision: Precision, screens: boolean, transforms: Transforms): RuntimeLayout => ({
+const layoutOf = (
+  precision: Precision,
+  screens: boolean,
+  transforms: Transforms,
+  padded: PaddedTransforms,
+): RuntimeLayout => ({
   elementBytes: cudaBytes[precision],
   alignment: cudaAlignment,
   screens,
   fftBuffers: (shape, batch) => transforms.fftBuffers(shape, batch),
+  paddedBuffers: (box, paddedBox, radius) => padded.buffers(box, paddedBox, radius),
 });
 
 /**
@@ -52,6 +59,7 @@ export async function openCuda(options: CudaOptions): Promise<Runtime> {
     await cuda.close();
     throw error;
   }
+  const padded = new PaddedTransforms(cuda);
   const operations = {
     ...kernelOperations,
     forwardFft: (_: CudaDevice, ...args: Parameters<Runtime["forwardFft"]>) => transforms.forward(...args),
@@ -64,9 +72,17 @@ export async function openCuda(options: CudaOptions): Promise<Runtime> {
       if (!cuda.screens) throw new UnsupportedError(`${device.name}: no matrix units for the screen`);
       await screenCoarse(cuda, pass);
     },
+    async mapToProjector(a) {
+      cuda.check();
+      await padded.mapToProjector(a);
+    },
+    async dataToMap(a) {
+      cuda.check();
+      await padded.dataToMap(a);
+    },
     name: "cuda",
     capabilities: { ...cuda.capabilities, transforms: transforms.told },
-    layout: layoutOf(precision, cuda.screens, transforms),
+    layout: layoutOf(precision, cuda.screens, transforms, padded),
     memory: cuda.arena,
     push: (scope) => cuda.arena.push(scope),
     pop: (scope) => cuda.arena.pop(scope),

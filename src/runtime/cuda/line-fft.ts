@@ -5,8 +5,10 @@ import type { CudaDevice } from "./device.js";
 import {
   type LinePlan,
   type LineTables,
+  lineParams,
   planLines,
   rowLength,
+  tableBuffers,
   tileOf,
   transformedLength,
 } from "./line-plan.js";
@@ -39,14 +41,14 @@ export class LineTransforms implements Transforms {
 
   fftBuffers(shape: readonly number[], batch: number): readonly BufferDeclaration[] {
     if (!this.fits(shape)) return fftBuffers(shape, batch);
-    return declared(planLines(shape));
+    return tableBuffers(planLines(shape));
   }
 
   makeFft(shape: readonly number[], batch: number): Fft {
     const { cuda } = this;
     if (!this.fits(shape)) return makeFft(cuda, shape, batch);
     const plan = planLines(shape);
-    const buffers = declared(plan).map(({ kind, name, length }) => cuda.alloc(kind, name, length));
+    const buffers = tableBuffers(plan).map(({ kind, name, length }) => cuda.alloc(kind, name, length));
     const [tables, orders] = buffers;
     cuda.upload(tables, plan.tables, 0);
     cuda.upload(orders, plan.orders, 0);
@@ -89,25 +91,13 @@ export class LineTransforms implements Transforms {
     params: Readonly<Record<string, number>>,
     buffers: Readonly<Record<string, DeviceBuffer>>,
   ): Promise<void> {
-    const { n, m, radices, rootsAt, orderAt, chirpAt, spectrumAt } = line;
-    const tile = this.tileOf(n, skewed);
-    if (tile === undefined) throw new RangeError(`lines of ${n} points do not fit shared memory`);
+    const tile = this.tileOf(line.n, skewed);
+    if (tile === undefined) throw new RangeError(`lines of ${line.n} points do not fit shared memory`);
     return this.cuda.run(kernel, {
       over: { groups: groups(2 ** tile.lanesLog) },
       cost: 1,
       shared: tile.bytes,
-      params: {
-        ...params,
-        n,
-        m,
-        radices: radices.reduceRight((packed, radix) => 16 * packed + radix, 0),
-        pitch: tile.pitch,
-        lanes_log: tile.lanesLog,
-        roots_at: rootsAt,
-        order_at: orderAt,
-        chirp_at: chirpAt,
-        spectrum_at: spectrumAt,
-      },
+      params: { ...params, ...lineParams(line, tile) },
       buffers: { ...buffers, tables: fft.tables, orders: fft.orders },
     });
   }
@@ -153,8 +143,3 @@ export class LineTransforms implements Transforms {
     }
   }
 }
-
-const declared = ({ tables, orders }: LineTables): BufferDeclaration[] => [
-  { kind: "complex", name: "fft tables", length: tables.length / 2 },
-  { kind: "index", name: "fft order", length: Math.max(1, orders.length) },
-];

@@ -1,4 +1,5 @@
 import { fftPlan } from "../../geometry/fft.js";
+import type { BufferDeclaration } from "../contract.js";
 
 /** How lines of a length are transformed in the shared memory of a block (native/cuda/kernels/common/line_fft.cuh). */
 export interface LinePlan {
@@ -117,7 +118,12 @@ export function planLines(shape: readonly number[]): LineTables {
     lines.set(n, { ...plan, chirpAt, spectrumAt });
   }
   const halvesAt = width % 2 === 0 ? roots(width) : 0;
-  return { tables: Float64Array.from(tables), orders: Uint32Array.from(orders), lines, halvesAt };
+  return {
+    tables: Float64Array.from(tables),
+    orders: Uint32Array.from(orders.length === 0 ? [0] : orders),
+    lines,
+    halvesAt,
+  };
 }
 
 /** Shared memory that lines may take, and that leaves room for other blocks. */
@@ -134,6 +140,28 @@ export interface Tile {
   readonly pitch: number;
   readonly bytes: number;
 }
+
+/** Parameters of a kernel about the lines that it transforms. */
+export const lineParams = (
+  { n, m, radices, rootsAt, orderAt, chirpAt, spectrumAt }: LinePlan,
+  { pitch, lanesLog }: Tile,
+): Readonly<Record<string, number>> => ({
+  n,
+  m,
+  radices: radices.reduceRight((packed, radix) => 16 * packed + radix, 0),
+  pitch,
+  lanes_log: lanesLog,
+  roots_at: rootsAt,
+  order_at: orderAt,
+  chirp_at: chirpAt,
+  spectrum_at: spectrumAt,
+});
+
+/** Buffers of the tables. */
+export const tableBuffers = ({ tables, orders }: LineTables): BufferDeclaration[] => [
+  { kind: "complex", name: "fft tables", length: tables.length / 2 },
+  { kind: "index", name: "fft order", length: orders.length },
+];
 
 /**
  * The tile of lines that a block has: as many as leave room for other blocks, or fewer than `goodRun` of them as far as they fit. Undefined
