@@ -1,4 +1,6 @@
+import type { Runtime } from "../src/runtime/contract.js";
 import { openNodeCuda } from "../src/runtime/cuda/node.js";
+import { centredGeometry, centredLength } from "../src/runtime/tables.js";
 import { deviceLabel } from "./devices.js";
 import type { BenchResult, BenchRow } from "./record.js";
 import { time } from "./timing.js";
@@ -14,6 +16,58 @@ const shapes = [
 ];
 /** Pairs of transforms between two waits for the device. */
 const pairs = 4;
+
+/** A map to the centred array of its padded cube and back, at full and at half size: with the cube, and without. */
+async function paddedRows(runtime: Runtime, box: number, by: string): Promise<BenchRow[]> {
+  const rows: BenchRow[] = [];
+  const paddedBox = 2 * box;
+  for (const size of [box, box / 2]) {
+    const geometry = centredGeometry(box, paddedBox, size);
+    const { radius } = geometry;
+    const length = centredLength(geometry);
+    runtime.push("job");
+    const map = runtime.alloc("real", "map", box ** 3);
+    const data = runtime.alloc("complex", "projector", length);
+    const estimate = runtime.alloc("real", "estimate", length);
+    for (const buffer of [map, data, estimate]) await runtime.clear(buffer);
+    const projector = { ...geometry, classes: 1, data };
+    const given = { paddedBox, projector, slot: 0, scale: 1 };
+    const measure = async (name: string, from: number, way: () => Promise<void>) => {
+      const bytes = runtime.memory.top - from;
+      const { seconds } = await time(way, () => runtime.finish(), 500);
+      const title = `map of ${box} in a cube of ${paddedBox} to size ${size} and back, ${name}`;
+      rows.push(
+        { name: title, value: 1e3 * seconds, unit: "ms" },
+        { name: `${title}: work buffers`, value: bytes / 1e6, unit: "MB" },
+      );
+    };
+    const top = runtime.memory.top;
+    const declared =
+      by === "own kernels" ? runtime.layout.paddedBuffers?.(box, paddedBox, radius) : undefined;
+    if (declared !== undefined) {
+      const work = declared.map(({ kind, name, length }) => runtime.alloc(kind, name, length));
+      await measure("without the cube", top, async () => {
+        await runtime.mapToProjector?.({ ...given, map, box, correct: true, work });
+        await runtime.dataToMap?.({ data, estimate, geometry, paddedBox, map, box, scale: 1, work });
+      });
+      for (const buffer of work.toReversed()) runtime.free(buffer);
+    }
+    const shape = [paddedBox, paddedBox, paddedBox];
+    const padded = runtime.alloc("real", "padded map", paddedBox ** 3);
+    const spectrum = runtime.alloc("complex", "padded transform", paddedBox ** 2 * (box + 1));
+    const fft = runtime.makeFft(shape, 1);
+    await measure(`by way of it, ${by}`, top, async () => {
+      await runtime.padMap({ map, box, padded, paddedBox, correct: true });
+      await runtime.forwardFft(fft, padded, spectrum);
+      await runtime.makeProjector({ ...given, spectrum });
+      await runtime.insertData({ data, estimate, geometry, spectrum, paddedBox });
+      await runtime.inverseFft(fft, spectrum, padded);
+      await runtime.cropMap({ padded, paddedBox, map, box, scale: 1 });
+    });
+    runtime.pop("job");
+  }
+  return rows;
+}
 
 /** A forward and an inverse transform by cuFFT and by the kernels of this package. */
 export async function benchFft(): Promise<BenchResult> {
@@ -69,6 +123,7 @@ export async function benchFft(): Promise<BenchResult> {
       );
       runtime.pop("job");
     }
+    rows.push(...(await paddedRows(runtime, software ? 48 : 360, by)));
     await runtime.close();
   }
   return { rows, gpu, label };

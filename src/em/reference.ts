@@ -3,6 +3,7 @@ import {
   centredGeometry,
   centredLength,
   centredPlanes,
+  freeAll,
   paddedBoxOf,
   shellScratch,
   sphereLimit,
@@ -54,8 +55,7 @@ export async function fillProjector(
   slot = 0,
   lowest = 0,
 ): Promise<Float64Array> {
-  const transform = await mapTransform(runtime, map, box, projector, slot);
-  await transform(0);
+  await transformMap(runtime, map, box, projector, slot, 0);
   const shells = Math.floor(box / 2) + 1;
   const sums_s4 = runtime.alloc("real", "shell sums", 4 * shells);
   const scratch = runtime.alloc("real", "shell scratch", shellScratch(centredPlanes(projector), shells));
@@ -64,34 +64,40 @@ export async function fillProjector(
   const { radius, padding } = projector;
   const layout = { kind: "centred", slot, radius, padding, limit: sphereLimit(projector) } as const;
   await runtime.shellProducts({ a: projector.data, b: copy, layout, shells, sums_s4, scratch });
-  if (lowest > 0) await transform(Math.floor(projector.padding * lowest + 0.5) ** 2 + 1);
+  if (lowest > 0) {
+    const least = Math.floor(projector.padding * lowest + 0.5) ** 2 + 1;
+    await transformMap(runtime, map, box, projector, slot, least);
+  }
   const sums = await runtime.download(sums_s4);
   return Float64Array.from({ length: shells }, (_, s) =>
     sums[4 * s + 3] > 0 ? sums[4 * s + 1] / (2 * sums[4 * s + 3]) : 0,
   );
 }
 
-/** What writes the transform of a map into a slot, from a squared radius on; with the padded cube where the runtime needs it. */
-async function mapTransform(
+/** The transform of a map into a slot, from a squared radius on; through the padded cube where the runtime needs it. */
+async function transformMap(
   runtime: Runtime,
   map: DeviceBuffer,
   box: number,
   projector: CentredArray,
   slot: number,
-): Promise<(least: number) => Promise<void>> {
+  least: number,
+): Promise<void> {
   const { padding, radius } = projector;
   const paddedBox = Math.round(padding * box);
-  const scale = padding ** 3 * box;
+  const given = { paddedBox, scale: padding ** 3 * box, projector, slot, least };
   const declared = runtime.layout.paddedBuffers?.(box, paddedBox, radius);
   if (declared !== undefined) {
     const work = declared.map(({ kind, name, length }) => runtime.alloc(kind, name, length));
-    return async (least) =>
-      runtime.mapToProjector?.({ map, box, paddedBox, correct: true, scale, projector, slot, least, work });
+    await runtime.mapToProjector?.({ ...given, map, box, correct: true, work });
+    freeAll(runtime, work);
+    return;
   }
   const padded = runtime.alloc("real", "padded map", paddedBox ** 3);
   const spectrum = runtime.alloc("complex", "padded transform", paddedBox ** 2 * (paddedBox / 2 + 1));
   const fft = runtime.makeFft([paddedBox, paddedBox, paddedBox], 1);
   await runtime.padMap({ map, box, padded, paddedBox, correct: true });
   await runtime.forwardFft(fft, padded, spectrum);
-  return (least) => runtime.makeProjector({ spectrum, paddedBox, scale, projector, slot, least });
+  await runtime.makeProjector({ ...given, spectrum });
+  freeAll(runtime, [padded, spectrum, ...fft.buffers]);
 }

@@ -1,5 +1,5 @@
 import type { CentredGeometry, DataToMap, DeviceBuffer, Fft, Runtime } from "./contract.js";
-import { centredLength, centredPlanes, maskScratch, shellScratch } from "./tables.js";
+import { centredLength, centredPlanes, freeAll, maskScratch, shellScratch } from "./tables.js";
 
 /** Entries of the gridding kernel's table, and the radius (in units of the padded box) that the last one is near. */
 const tableEntries = 10000;
@@ -86,6 +86,7 @@ async function dataToMap(runtime: Runtime, a: Omit<DataToMap, "work">): Promise<
   if (declared !== undefined) {
     const work = declared.map(({ kind, name, length }) => runtime.alloc(kind, name, length));
     await runtime.dataToMap?.({ ...a, work });
+    freeAll(runtime, work);
     return;
   }
   const fft = runtime.makeFft([paddedBox, paddedBox, paddedBox], 1);
@@ -94,6 +95,7 @@ async function dataToMap(runtime: Runtime, a: Omit<DataToMap, "work">): Promise<
   const padded = runtime.alloc("real", "padded map", paddedBox ** 3);
   await runtime.inverseFft(fft, spectrum, padded);
   await runtime.cropMap({ padded, paddedBox, map, box, scale });
+  freeAll(runtime, [...fft.buffers, spectrum, padded]);
 }
 
 /** estimate = 1 / max(weight, mean of its shell / 1000). */
@@ -146,6 +148,7 @@ async function griddingWeights(
     await runtime.forwardFft(fft, values, grid);
     await runtime.griddingUpdate({ estimate, grid, geometry });
   }
+  freeAll(runtime, [table, grid, values, ...fft.buffers]);
 }
 
 /** 1 for elements inside the sphere, 0 outside. */
