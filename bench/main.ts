@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { benchCoarse } from "./coarse.js";
 import { benchContract } from "./contract.js";
 import { type BenchRuntime, benchRuntimes } from "./devices.js";
+import { benchFft } from "./fft.js";
 import { benchMemory } from "./memory.js";
 import { benchMrc } from "./mrc.js";
 import { benchParity } from "./parity.js";
@@ -76,13 +77,17 @@ const benchmarks = {
   // These drive a browser, by packages that the offline bundle leaves out.
   cpu: async () => (await import("./cpu.js")).benchCpu(),
   page: async () => (await import("./page.js")).benchPage(),
+  fft: benchFft,
   screen: async () => benchScreen(from),
 };
 
 const names =
   asked.length === 0
     ? Object.keys(benchmarks).filter(
-        (name) => (name !== "screen" || from !== undefined) && (name !== "real" || set !== undefined),
+        (name) =>
+          name !== "fft" &&
+          (name !== "screen" || from !== undefined) &&
+          (name !== "real" || set !== undefined),
       )
     : asked;
 for (const name of names)

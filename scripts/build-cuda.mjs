@@ -1,6 +1,6 @@
 // `npm run build:cuda`: the CUDA runtime, in build/cuda/. Kernels (native/cuda/kernels/) are compiled by nvcc where it is found, for the cards
 // below; the addon needs cmake and a C++ compiler alone. Neither needs a graphics card. `--emulator` also builds a driver that runs the kernels
-// on the processor, for tests; `--no-kernels` leaves nvcc alone; `--optional` builds nothing where a program is missing. What did not change is
+// on the processor and a cuFFT over it, for tests; `--no-kernels` leaves nvcc alone; `--optional` builds nothing where a program is missing. What did not change is
 // not built again.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -294,9 +294,8 @@ update(
 );
 if (!options.has("--no-kernels")) await buildKernels(kernels);
 await buildTarget(kernels, "cryotile_cuda", "cryotile_cuda.node", "", [join(source, "addon")]);
-if (options.has("--emulator"))
-  await buildTarget(kernels, "cuda", "libcuda.so.1", "emulator", [
-    join(source, "addon"),
-    join(source, "emulator"),
-    join(source, "kernels"),
-  ]);
+if (options.has("--emulator")) {
+  const inputs = [join(source, "addon"), join(source, "emulator")];
+  await buildTarget(kernels, "cuda", "libcuda.so.1", "emulator", [...inputs, join(source, "kernels")]);
+  await buildTarget(kernels, "cufft", "libcufft.so.12", "emulator", inputs);
+}

@@ -29,7 +29,7 @@ const target = resolve(positionals[0] ?? records);
 const names = positionals.slice(1);
 const cuda = values.runtime === "cuda";
 const benchmarks =
-  names.length > 0 ? names : values.quick ? [] : ["contract", "coarse", ...(cuda ? ["refine"] : [])];
+  names.length > 0 ? names : values.quick ? [] : ["contract", "coarse", ...(cuda ? ["fft", "refine"] : [])];
 mkdirSync(target, { recursive: true });
 const env = {
   ...process.env,
@@ -112,6 +112,11 @@ function checkCuda(set, webgpu) {
     const options = ["--precision", precision];
     print(
       run(`contract suite, ${precision}`, process.execPath, [...verify, ...options], { told: lastLine }),
+      120,
+    );
+    const own = { told: lastLine, CRYOTILE_CUFFT: "none" };
+    print(
+      run(`contract suite, ${precision}, own transforms`, process.execPath, [...verify, ...options], own),
       120,
     );
     const name = `whole iterations against the reference, ${precision}`;

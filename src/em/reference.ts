@@ -3,6 +3,7 @@ import {
   centredGeometry,
   centredLength,
   centredPlanes,
+  freeAll,
   paddedBoxOf,
   shellScratch,
   sphereLimit,
@@ -54,13 +55,7 @@ export async function fillProjector(
   slot = 0,
   lowest = 0,
 ): Promise<Float64Array> {
-  const paddedBox = Math.round(projector.padding * box);
-  const padded = runtime.alloc("real", "padded map", paddedBox ** 3);
-  const spectrum = runtime.alloc("complex", "padded transform", paddedBox ** 2 * (paddedBox / 2 + 1));
-  const fft = runtime.makeFft([paddedBox, paddedBox, paddedBox], 1);
-  await runtime.padMap({ map, box, padded, paddedBox, correct: true });
-  await runtime.forwardFft(fft, padded, spectrum);
-  await runtime.makeProjector({ spectrum, paddedBox, scale: projector.padding ** 3 * box, projector, slot });
+  await transformMap(runtime, map, box, projector, slot, 0);
   const shells = Math.floor(box / 2) + 1;
   const sums_s4 = runtime.alloc("real", "shell sums", 4 * shells);
   const scratch = runtime.alloc("real", "shell scratch", shellScratch(centredPlanes(projector), shells));
@@ -71,17 +66,38 @@ export async function fillProjector(
   await runtime.shellProducts({ a: projector.data, b: copy, layout, shells, sums_s4, scratch });
   if (lowest > 0) {
     const least = Math.floor(projector.padding * lowest + 0.5) ** 2 + 1;
-    await runtime.makeProjector({
-      spectrum,
-      paddedBox,
-      scale: projector.padding ** 3 * box,
-      projector,
-      slot,
-      least,
-    });
+    await transformMap(runtime, map, box, projector, slot, least);
   }
   const sums = await runtime.download(sums_s4);
   return Float64Array.from({ length: shells }, (_, s) =>
     sums[4 * s + 3] > 0 ? sums[4 * s + 1] / (2 * sums[4 * s + 3]) : 0,
   );
+}
+
+/** The transform of a map into a slot, from a squared radius on; through the padded cube where the runtime needs it. */
+async function transformMap(
+  runtime: Runtime,
+  map: DeviceBuffer,
+  box: number,
+  projector: CentredArray,
+  slot: number,
+  least: number,
+): Promise<void> {
+  const { padding, radius } = projector;
+  const paddedBox = Math.round(padding * box);
+  const given = { paddedBox, scale: padding ** 3 * box, projector, slot, least };
+  const declared = runtime.layout.paddedBuffers?.(box, paddedBox, radius);
+  if (declared !== undefined) {
+    const work = declared.map(({ kind, name, length }) => runtime.alloc(kind, name, length));
+    await runtime.mapToProjector?.({ ...given, map, box, correct: true, work });
+    freeAll(runtime, work);
+    return;
+  }
+  const padded = runtime.alloc("real", "padded map", paddedBox ** 3);
+  const spectrum = runtime.alloc("complex", "padded transform", paddedBox ** 2 * (paddedBox / 2 + 1));
+  const fft = runtime.makeFft([paddedBox, paddedBox, paddedBox], 1);
+  await runtime.padMap({ map, box, padded, paddedBox, correct: true });
+  await runtime.forwardFft(fft, padded, spectrum);
+  await runtime.makeProjector({ ...given, spectrum });
+  freeAll(runtime, [padded, spectrum, ...fft.buffers]);
 }

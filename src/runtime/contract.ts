@@ -101,6 +101,10 @@ export interface Runtime {
    * the end of `start_i`. `report` tells how it went.
    */
   screenCoarse?(a: args.ScreenCoarse): Promise<void>;
+  /** `padMap`, `forwardFft` and `makeProjector` in one, without the padded cube; where `layout.paddedBuffers` says so. */
+  mapToProjector?(a: args.MapToProjector): Promise<void>;
+  /** `insertData`, `inverseFft` and `cropMap` in one, likewise. */
+  dataToMap?(a: args.DataToMap): Promise<void>;
   /** Weights below the threshold to 0, the others divided by the sum, in place. */
   normaliseWeights(a: args.NormaliseWeights): Promise<void>;
   /** moments_i4 = sums of w, w x, w y, w (x^2 + y^2) over normalised samples; (x, y) the child translations, pairs, parent-major. */
@@ -166,4 +170,6 @@ export interface Capabilities {
   readonly float16: boolean;
   readonly float64: boolean;
   readonly subgroups: boolean;
+  /** By what transforms are computed and why, where there is a choice. */
+  readonly transforms?: string;
 }

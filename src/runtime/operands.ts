@@ -14,6 +14,10 @@ export interface RuntimeLayout {
   readonly holdsImages: boolean;
   /** What `makeFft` allocates, in order. */
   fftBuffers(shape: readonly number[], batch: number): readonly BufferDeclaration[];
+  /**
+   * What `mapToProjector` and `dataToMap` work in, for centred arrays of a radius, where the runtime has them and they take cubes of this size.
+   */
+  paddedBuffers?(box: number, paddedBox: number, radius: number): readonly BufferDeclaration[] | undefined;
 }
 
 export interface BufferDeclaration {
@@ -337,6 +341,27 @@ export interface MakeProjector {
   readonly projector: CentredArray;
   /** Squared radius (elements) below which elements are 0. Default 0: none. */
   readonly least?: number;
+}
+
+export interface MapToProjector extends Omit<MakeProjector, "spectrum"> {
+  readonly map: DeviceBuffer;
+  readonly box: number;
+  /** Divide the map by sinc^2(r / padded box), as `padMap` does. */
+  readonly correct: boolean;
+  /** `paddedBuffers` of the layout. */
+  readonly work: readonly DeviceBuffer[];
+}
+
+export interface DataToMap {
+  readonly data: DeviceBuffer;
+  readonly estimate: DeviceBuffer;
+  readonly geometry: CentredGeometry;
+  readonly paddedBox: number;
+  readonly map: DeviceBuffer;
+  readonly box: number;
+  readonly scale: number;
+  /** `paddedBuffers` of the layout. */
+  readonly work: readonly DeviceBuffer[];
 }
 
 export interface ProjectSlices {

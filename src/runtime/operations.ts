@@ -18,7 +18,10 @@ type MemoryMember =
   | "makeFft";
 
 /** The members that every runtime has and that compute. */
-export type OperationName = Exclude<keyof Runtime, MemoryMember | "screenCoarse">;
+export type OperationName = Exclude<
+  keyof Runtime,
+  MemoryMember | "screenCoarse" | "mapToProjector" | "dataToMap"
+>;
 /** What the contract suite compares: these, and the whole coarse pass. */
 export type ComparedName = OperationName | "selectCoarse";
 

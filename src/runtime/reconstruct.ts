@@ -1,5 +1,5 @@
-import type { CentredGeometry, DeviceBuffer, Fft, Runtime } from "./contract.js";
-import { centredLength, centredPlanes, maskScratch, shellScratch } from "./tables.js";
+import type { CentredGeometry, DataToMap, DeviceBuffer, Fft, Runtime } from "./contract.js";
+import { centredLength, centredPlanes, freeAll, maskScratch, shellScratch } from "./tables.js";
 
 /** Entries of the gridding kernel's table, and the radius (in units of the padded box) that the last one is near. */
 const tableEntries = 10000;
@@ -71,17 +71,31 @@ export async function reconstruct(runtime: Runtime, options: ReconstructOptions)
   });
   if (gridding === "skip") await plainWeights(runtime, options, estimate);
   else await griddingWeights(runtime, options, estimate, gridding);
+  const scale = 1 / (geometry.padding ** 3 * (options.fromMaps ? 1 : box) * (gridding === "skip" ? 1 : norm));
+  await dataToMap(runtime, { data, estimate, geometry, paddedBox, map, box, scale });
+  const shape = [box, box, box];
+  const scratch = runtime.alloc("real", "mask sums", maskScratch(shape, 1));
+  await runtime.softMask({ values: map, shape, count: 1, radius: box / 2, width: 3, scratch });
+  await runtime.correctGridding({ map, box, paddedBox });
+}
+
+/** The map of data x estimate; with the padded cube where the runtime needs it. */
+async function dataToMap(runtime: Runtime, a: Omit<DataToMap, "work">): Promise<void> {
+  const { data, estimate, geometry, paddedBox, map, box, scale } = a;
+  const declared = runtime.layout.paddedBuffers?.(box, paddedBox, geometry.radius);
+  if (declared !== undefined) {
+    const work = declared.map(({ kind, name, length }) => runtime.alloc(kind, name, length));
+    await runtime.dataToMap?.({ ...a, work });
+    freeAll(runtime, work);
+    return;
+  }
   const fft = runtime.makeFft([paddedBox, paddedBox, paddedBox], 1);
   const spectrum = runtime.alloc("complex", "padded transform", paddedBox ** 2 * (paddedBox / 2 + 1));
   await runtime.insertData({ data, estimate, geometry, spectrum, paddedBox });
   const padded = runtime.alloc("real", "padded map", paddedBox ** 3);
   await runtime.inverseFft(fft, spectrum, padded);
-  const scale = 1 / (geometry.padding ** 3 * (options.fromMaps ? 1 : box) * (gridding === "skip" ? 1 : norm));
   await runtime.cropMap({ padded, paddedBox, map, box, scale });
-  const shape = [box, box, box];
-  const scratch = runtime.alloc("real", "mask sums", maskScratch(shape, 1));
-  await runtime.softMask({ values: map, shape, count: 1, radius: box / 2, width: 3, scratch });
-  await runtime.correctGridding({ map, box, paddedBox });
+  freeAll(runtime, [...fft.buffers, spectrum, padded]);
 }
 
 /** estimate = 1 / max(weight, mean of its shell / 1000). */
@@ -134,6 +148,7 @@ async function griddingWeights(
     await runtime.forwardFft(fft, values, grid);
     await runtime.griddingUpdate({ estimate, grid, geometry });
   }
+  freeAll(runtime, [table, grid, values, ...fft.buffers]);
 }
 
 /** 1 for elements inside the sphere, 0 outside. */

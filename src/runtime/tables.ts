@@ -182,3 +182,8 @@ export function expectLength(buffer: DeviceBuffer, length: number): void {
   if (buffer.length < length)
     throw new RangeError(`${buffer.name} holds ${buffer.length} elements and ${length} are needed`);
 }
+
+/** Give back buffers of the innermost scope, what was taken last first: what comes next may lie there. */
+export function freeAll(runtime: Pick<Runtime, "free">, buffers: readonly DeviceBuffer[]): void {
+  for (const buffer of buffers.toReversed()) runtime.free(buffer);
+}

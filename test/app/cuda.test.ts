@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { JobAgreement } from "../../src/app/verify-job.js";
 import { cliPath } from "../support/cli.js";
-import { describeCuda, emulatedDriver } from "../support/cuda.js";
+import { describeCuda, emulatedCufft, emulatedDriver } from "../support/cuda.js";
 import { eventsOf, filesOf, shortRun, tinyFolder } from "../support/tiny-job.js";
 import { describeWebGpu } from "../support/webgpu.js";
 
@@ -19,6 +19,7 @@ function run(variables: Readonly<Record<string, string>>, ...args: string[]) {
     env: {
       ...process.env,
       LD_LIBRARY_PATH: dirname(emulatedDriver),
+      CRYOTILE_CUFFT: emulatedCufft,
       CRYOTILE_EMULATOR_REPORT: report,
       ...Object.fromEntries(
         Object.entries(variables).map(([name, value]) => [`CRYOTILE_EMULATOR_${name}`, value]),
@@ -42,7 +43,7 @@ function refused(variables: Readonly<Record<string, string>>, ...args: string[])
   const { status, signal, stderr } = run(variables, "refine", ...shortRun, ...args);
   expect([status, signal]).toEqual([1, null]);
   const { calls, ...held } = JSON.parse(readFileSync(report, "utf8"));
-  expect(Object.values(held)).toEqual([0, 0, 0, 0, 0, 0]);
+  expect(Object.values(held)).toEqual([0, 0, 0, 0, 0, 0, 0]);
   return stderr.split("\n").find((line) => line.startsWith("cryotile: ")) ?? stderr;
 }
 
@@ -52,6 +53,7 @@ describeCuda("auto takes CUDA first", () => {
   it("where a device is there", () => {
     const said = refined({}, "--software", "--iter", "1", "--o", "auto/run");
     expect(said).toContain("cuda on emulated device (found by CUDA)");
+    expect(said).toContain(`transforms: cuFFT 12.0.4 (${emulatedCufft})`);
     expect(filesOf(join(folder, "auto"))).toContain("run_it001_class001.mrc");
   });
 
@@ -201,7 +203,7 @@ describe("inspect", () => {
         reason: "emulated one cannot be used: cuDevicePrimaryCtxRetain: CUDA_ERROR_DEVICE_UNAVAILABLE",
       });
       expect(lines[1].notes.join("; ")).toMatch(
-        /--gpu 1, or GPU-.* a display hangs on it: taken on request alone/,
+        /--gpu 1, or GPU-.* transforms: cuFFT 12\.0\.4 .* a display hangs on it: taken on request alone/,
       );
     });
 

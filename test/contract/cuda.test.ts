@@ -3,20 +3,28 @@ import type { Runtime } from "../../src/runtime/contract.js";
 import { openReference } from "../../src/runtime/reference/index.js";
 import { tolerancesOf } from "../../src/runtime/tolerances.js";
 import { compareCase, contractCases, runCase } from "../../src/runtime/verify/index.js";
-import { describeCuda, openTestCuda } from "../support/cuda.js";
+import { describeCuda, emulatedCufft, openTestCuda } from "../support/cuda.js";
 
 const seed = Number(process.env.CRYOTILE_SEED ?? Date.now() % 2 ** 31);
 console.log(`contract suite on cuda: seed ${seed} (CRYOTILE_SEED=${seed} repeats it)`);
 const cases = contractCases(seed);
 
-describeCuda.each(["single", "double"] as const)(
-  "cuda in %s precision agrees with reference",
-  (precision) => {
+const transforms = cases.filter(({ operation }) => /Fft$/.test(operation));
+
+describeCuda.each([
+  { precision: "single", cufft: "none", cases },
+  { precision: "double", cufft: "none", cases },
+  { precision: "single", cufft: emulatedCufft, cases: transforms },
+  { precision: "double", cufft: emulatedCufft, cases: transforms },
+] as const)(
+  "cuda in $precision precision (cuFFT: $cufft) agrees with reference",
+  ({ precision, cufft, cases }) => {
     let reference: Runtime;
     let cuda: Runtime;
     beforeAll(async () => {
       reference = openReference();
-      cuda = await openTestCuda({ precision });
+      expect(transforms.length).toBeGreaterThan(30);
+      cuda = await openTestCuda({ precision, cufft });
     });
     afterAll(async () => {
       expect(cuda.memory.held).toEqual([]);

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { cudaAddon, cudaDeclarations, describeCuda, emulatedDriver } from "../support/cuda.js";
+import { cudaAddon, cudaDeclarations, describeCuda, emulatedCufft, emulatedDriver } from "../support/cuda.js";
 
 const scenario = resolve(import.meta.dirname, "../support/cuda-scenario.mjs");
 const folder = mkdtempSync(join(tmpdir(), "cryotile-cuda-"));
@@ -22,11 +22,14 @@ interface Report {
 }
 
 /** What became of the scenario under each fault, and what the driver says at the end of the process. */
-function attempted(faults: readonly string[]): { outcomes: Outcome[]; report: Report } {
+function attempted(
+  faults: readonly string[],
+  precision: "single" | "double" = "single",
+): { outcomes: Outcome[]; report: Report } {
   const path = join(folder, "report.json");
   const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,
-    [scenario, cudaAddon, emulatedDriver, cudaDeclarations, ...faults],
+    [scenario, cudaAddon, emulatedDriver, emulatedCufft, cudaDeclarations, precision, ...faults],
     {
       encoding: "utf8",
       env: { ...process.env, CRYOTILE_EMULATOR_REPORT: path },
@@ -45,16 +48,33 @@ function attempted(faults: readonly string[]): { outcomes: Outcome[]; report: Re
   return { outcomes, report: { held, calls } };
 }
 
-const nothing = { contexts: 0, memory: 0, host: 0, modules: 0, streams: 0, events: 0 };
+const nothing = { contexts: 0, memory: 0, host: 0, modules: 0, streams: 0, events: 0, plans: 0 };
+
+interface Known {
+  readonly code: number;
+  readonly error: string;
+  readonly says: RegExp;
+  /** Every later call fails too. */
+  readonly lasts: boolean;
+}
 
 /** NVIDIA's numbers, and what the runtime makes of them once it uses the device. */
-const codes = [
+const codes: readonly Known[] = [
   { code: 2, error: "DeviceMemoryError", says: /no room for|no more memory to pin/, lasts: false },
   { code: 209, error: "UnsupportedError", says: /does not take the kernels .* newer driver/, lasts: false },
   { code: 46, error: "UnsupportedError", says: /another program has it for itself/, lasts: false },
   { code: 1, error: "Error", says: /failed: CUDA_ERROR_INVALID_VALUE/, lasts: false },
   { code: 719, error: "DeviceLostError", says: /device was lost .* start the run again/, lasts: true },
 ];
+/** The same of cuFFT. */
+const cufftCodes: readonly Known[] = [
+  { code: 2, error: "DeviceMemoryError", says: /no room for a plan of cuFFT/, lasts: false },
+  { code: 4, error: "Error", says: /failed: CUFFT_INVALID_VALUE/, lasts: false },
+  { code: 5, error: "DeviceLostError", says: /device was lost .* start the run again/, lasts: false },
+  { code: 6, error: "DeviceLostError", says: /device was lost .* start the run again/, lasts: false },
+  { code: 99, error: "DeviceLostError", says: /device was lost .*CUFFT_ERROR_99/, lasts: false },
+];
+
 /** Functions that give something back: that they fail changes no result. */
 const releases =
   /^cu(DevicePrimaryCtxRelease_v2|MemFree_v2|MemFreeHost|ModuleUnload|StreamDestroy_v2|StreamSynchronize|EventDestroy_v2)$/;
@@ -76,13 +96,23 @@ const looking = (call: string, count: number) =>
 
 /** Names errors; and makes the tensor maps of cards that the emulator does not play (compute capability 9.0). */
 const unused = new Set(["cuGetErrorName", "cuTensorMapEncodeTiled"]);
-const declared = [
-  ...readFileSync(resolve(import.meta.dirname, "../../native/cuda/addon/driver_api.h"), "utf8").matchAll(
-    /^ {2}FUNCTION\((\w+),/gm,
-  ),
-]
-  .map(([, name]) => name)
-  .filter((name) => !unused.has(name));
+const declaredIn = (file: string) =>
+  [
+    ...readFileSync(resolve(import.meta.dirname, "../../native/cuda/addon", file), "utf8").matchAll(
+      /^ {2}FUNCTION\((\w+),/gm,
+    ),
+  ]
+    .map(([, name]) => name)
+    .filter((name) => !unused.has(name));
+const declared = declaredIn("driver_api.h");
+const precisionOf = (call: string) => (/^cufftExec(D2Z|Z2D)$/.test(call) ? "double" : "single");
+const declaredOfCufft = declaredIn("fft_api.h");
+
+/** Which calls of `total` are to fail, and how. */
+const triesOf = (total: number, codes: readonly Known[]) =>
+  [...new Set([1, 2, 3, Math.ceil(total / 2), total - 1, total])]
+    .filter((count) => count >= 1 && count <= total)
+    .flatMap((count) => codes.map((known) => ({ count, ...known })));
 
 describeCuda("a call of the CUDA driver that fails", () => {
   let calls: Report["calls"];
@@ -90,20 +120,21 @@ describeCuda("a call of the CUDA driver that fails", () => {
     const { outcomes, report } = attempted(["none", "none"]);
     expect(outcomes.map(({ stage }) => stage)).toEqual(["done", "done"]);
     expect(report.held).toEqual(nothing);
-    calls = report.calls;
+    const double = attempted(["none"], "double");
+    expect(double.outcomes.map(({ stage }) => stage)).toEqual(["done"]);
+    expect(double.report.held).toEqual(nothing);
+    calls = { ...double.report.calls, ...report.calls };
   });
 
   it("every function that the addon uses takes part", () => {
     expect(declared.length).toBeGreaterThan(30);
-    expect(Object.keys(calls).sort()).toEqual(declared.toSorted());
+    expect(declaredOfCufft.length).toBeGreaterThan(10);
+    expect(Object.keys(calls).sort()).toEqual([...declared, ...declaredOfCufft].sort());
   });
 
   it.each(declared)("%s", (call) => {
+    const tries = triesOf(calls[call], codes);
     const total = calls[call];
-    const counts = [...new Set([1, 2, 3, Math.ceil(total / 2), total - 1, total])].filter(
-      (count) => count >= 1 && count <= total,
-    );
-    const tries = counts.flatMap((count) => codes.map((known) => ({ count, ...known })));
     const { outcomes, report } = attempted(tries.map(({ count, code }) => `${call}:${count}:${code}`));
     expect(report.held).toEqual(nothing);
     for (const [at, { fault, stage, name, message = "", call: failed }] of outcomes.entries()) {
@@ -116,6 +147,30 @@ describeCuda("a call of the CUDA driver that fails", () => {
         expect(message).toMatch(says);
         expect(["open", "work"]).toContain(stage);
         if (!lasts) expect(message).toContain(call);
+      }
+    }
+  });
+
+  it.each(declaredOfCufft)("%s", (call) => {
+    const tries = triesOf(calls[call], cufftCodes);
+    const { outcomes, report } = attempted(
+      tries.map(({ count, code }) => `${call}:${count}:${code}`),
+      precisionOf(call),
+    );
+    expect(report.held).toEqual(nothing);
+    for (const [at, { fault, stage, name, message = "" }] of outcomes.entries()) {
+      const { count, code, error, says } = tries[at];
+      // The first plan is a trial: the library does not work here. Later ones are given back when the device is.
+      const trial = count === 1 && !call.startsWith("cufftExec") && call !== "cufftSetWorkArea";
+      if (call === "cufftDestroy" && !trial) expect({ fault, stage }).toEqual({ fault, stage: "done" });
+      else if (trial && code !== 2) {
+        expect({ fault, stage, name }).toEqual({ fault, stage: "open", name: "UnsupportedError" });
+        expect(message).toMatch(/^cuFFT cannot be used \(.*CUFFT.*CRYOTILE_CUFFT=none$/i);
+        expect(message).toContain(call);
+      } else {
+        expect({ fault, stage, name }).toEqual({ fault, stage: trial ? "open" : "work", name: error });
+        expect(message).toMatch(says);
+        expect(message).toContain(call);
       }
     }
   });

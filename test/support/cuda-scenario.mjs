@@ -4,11 +4,11 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { openCuda } from "../../dist/src/runtime/cuda/index.js";
 
-const [addon, library, declarations, ...faults] = process.argv.slice(2);
+const [addon, library, cufft, declarations, precision, ...faults] = process.argv.slice(2);
 const native = createRequire(import.meta.url)(addon);
 const signatures = JSON.parse(readFileSync(declarations, "utf8"));
 // A kernel that asks for more shared memory than blocks have of themselves.
-signatures.fft_pass.sharedBytes = 64 * 1024;
+signatures.fft_scale.sharedBytes = 64 * 1024;
 
 async function work(runtime) {
   const values = runtime.alloc("real", "values", 2 ** 23 + 2 ** 20);
@@ -24,6 +24,8 @@ async function work(runtime) {
     Float32Array.from({ length: 64 }, (_, at) => at),
   );
   const fft = runtime.makeFft([8, 8], 1);
+  await runtime.forwardFft(fft, box, half);
+  await runtime.inverseFft(fft, half, box);
   await runtime.forwardFft(fft, box, half);
   await runtime.copy(half, half);
   await runtime.finish();
@@ -43,7 +45,16 @@ async function attempt(fault) {
     driver.freeBytes(device.ordinal);
     stage = "open";
     const kernels = { signatures, code: new Uint8Array(1) };
-    const runtime = await openCuda({ driver, device, kernels, bytes: 2 ** 26, onProfile() {} });
+    const options = {
+      driver,
+      device,
+      kernels,
+      precision,
+      bytes: 2 ** 27,
+      cufft: { libraries: [cufft], required: true, sought: "" },
+      onProfile() {},
+    };
+    const runtime = await openCuda(options);
     stage = "work";
     let failure;
     await work(runtime).catch((error) => {

@@ -64,8 +64,14 @@ Napi::Value load(const Napi::CallbackInfo& info) {
   });
 }
 
+// fftVersion(path of cuFFT) -> its version
+Napi::Value fft_version(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), FftLibrary::load(info[0].As<Napi::String>())->version()); });
+}
+
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("load", Napi::Function::New(env, load));
+  exports.Set("fftVersion", Napi::Function::New(env, fft_version));
   return exports;
 }
 

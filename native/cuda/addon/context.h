@@ -19,6 +19,8 @@ class Context {
   // Make the context that of the calling thread.
   void enter() const;
   CUmodule load_module(const void* image);
+  // What is to be released before what was taken until now.
+  void on_close(std::function<void()> release) { releases.push_back(std::move(release)); }
   CUevent take_event();
   void give_event(CUevent event);
 
@@ -42,7 +44,6 @@ class Context {
   void* staging = nullptr;
 
  private:
-  void on_close(std::function<void()> release) { releases.push_back(std::move(release)); }
   void open(int ordinal);
 
   CUcontext context = nullptr;

@@ -26,6 +26,10 @@ Napi::Function Device::define(Napi::Env env) {
                          InstanceMethod<&Device::mark>("mark"),
                          InstanceMethod<&Device::await_mark>("awaitMark"),
                          InstanceMethod<&Device::elapsed>("elapsed"),
+                         InstanceMethod<&Device::load_fft>("loadFft"),
+                         InstanceMethod<&Device::make_fft>("makeFft"),
+                         InstanceMethod<&Device::execute_fft>("executeFft"),
+                         InstanceMethod<&Device::free_fft>("freeFft"),
                          InstanceMethod<&Device::finish>("finish"),
                          InstanceMethod<&Device::close>("close"),
                      });
@@ -106,9 +110,10 @@ void Device::launch(const Napi::CallbackInfo& info) {
     Context& own = open();
     const Kernel& kernel = kernels.at(number_of(info[0]));
     size_t bytes = number_of(info[2]);
+    const unsigned shared = info[3].IsNumber() ? number_of(info[3]) : kernel.shared_bytes;
     void* extra[] = {cu_launch_buffer_pointer, params->data(), cu_launch_buffer_size, &bytes, cu_launch_end};
-    CHECKED(*own.driver, cuLaunchKernel, kernel.function, number_of(info[1]), 1, 1, kernel.threads, 1, 1, kernel.shared_bytes, own.stream,
-            nullptr, extra);
+    CHECKED(*own.driver, cuLaunchKernel, kernel.function, number_of(info[1]), 1, 1, kernel.threads, 1, 1, shared, own.stream, nullptr,
+            extra);
   });
 }
 
@@ -164,6 +169,55 @@ Napi::Value Device::elapsed(const Napi::CallbackInfo& info) {
     float milliseconds = 0;
     CHECKED(*open().driver, cuEventElapsedTime, &milliseconds, marks.at(number_of(info[0])), marks.at(number_of(info[1])));
     return Napi::Number::New(info.Env(), milliseconds);
+  });
+}
+
+FftPlans& Device::ffts() {
+  if (fft_plans == nullptr) throw Napi::Error::New(Env(), "cuFFT is not loaded");
+  return *fft_plans;
+}
+
+Napi::Value Device::load_fft(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    Context& own = open();
+    const auto library = FftLibrary::load(info[0].As<Napi::String>());
+    const int version = library->version();
+    const auto plans = std::make_shared<FftPlans>(library, own.stream);
+    own.on_close([plans] { plans->close(); });
+    fft_plans = plans;
+    return Napi::Number::New(info.Env(), version);
+  });
+}
+
+Napi::Value Device::make_fft(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    open();
+    const auto list = info[0].As<Napi::Array>();
+    std::vector<long long> shape;
+    for (uint32_t axis = 0; axis < list.Length(); axis++) shape.push_back(list.Get(axis).As<Napi::Number>().Int64Value());
+    const bool inverse = info[2].As<Napi::Boolean>(), in_double = info[3].As<Napi::Boolean>();
+    const size_t number = ffts().make(shape, info[1].As<Napi::Number>().Int64Value(), inverse, in_double);
+    Napi::Object made = Napi::Object::New(info.Env());
+    made.Set("plan", static_cast<double>(number));
+    made.Set("workBytes", static_cast<double>(ffts().plan(number).work_bytes));
+    return made;
+  });
+}
+
+void Device::execute_fft(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    open();
+    const unsigned number = number_of(info[0]);
+    const FftPlans::Plan& plan = ffts().plan(number);
+    const CUdeviceptr from = place(info[1], plan.from_bytes), to = place(info[2], plan.to_bytes), work = place(info[3], plan.work_bytes);
+    ffts().execute(number, from, to, work);
+  });
+}
+
+void Device::free_fft(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    open();
+    ffts().free(number_of(info[0]));
   });
 }
 

@@ -23,6 +23,11 @@ struct NoDriver : std::exception {
   std::string message;
 };
 
+// Another library could not be used at all.
+struct NoLibrary : NoDriver {
+  using NoDriver::NoDriver;
+};
+
 struct DeviceInfo {
   int ordinal;
   std::string name, uuid, bus;

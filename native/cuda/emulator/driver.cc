@@ -21,6 +21,7 @@
 #include "faults.h"
 #include "fibers.h"
 #include "kernels.h"
+#include "libraries.h"
 
 struct CUevent_st {
   std::chrono::steady_clock::time_point time;
@@ -50,6 +51,7 @@ struct State {
   std::vector<int> contexts;
   std::vector<Allocation> memory;
   std::set<void*> host, modules, streams, events;
+  int plans = 0;
   ~State() { report(); }
   void report() const;
 };
@@ -71,8 +73,8 @@ void State::report() const {
   if (file == nullptr) return;
   int held = 0;
   for (int count : contexts) held += count;
-  fprintf(file, "{\"contexts\":%d,\"memory\":%zu,\"host\":%zu,\"modules\":%zu,\"streams\":%zu,\"events\":%zu,\"calls\":{", held, memory.size(),
-          host.size(), modules.size(), streams.size(), events.size());
+  fprintf(file, "{\"contexts\":%d,\"memory\":%zu,\"host\":%zu,\"modules\":%zu,\"streams\":%zu,\"events\":%zu,\"plans\":%d,\"calls\":{", held,
+          memory.size(), host.size(), modules.size(), streams.size(), events.size(), plans);
   const char* separator = "";
   for (const auto& [name, count] : faults.calls()) {
     fprintf(file, "%s\"%s\":%u", separator, name.c_str(), count);
@@ -120,6 +122,26 @@ char* host_address(CUdeviceptr at) { return reinterpret_cast<char*>(at); }
 #define NEEDS_CONTEXT() NEEDS(current != nullptr, invalid_context)
 
 extern "C" {
+
+CUresult emulated_enter(const char* function) {
+  const std::lock_guard<std::recursive_mutex> turn(state().mutex);
+  return state().faults.enter(function);
+}
+
+void emulated_hold(int plans) {
+  const std::lock_guard<std::recursive_mutex> turn(state().mutex);
+  state().plans += plans;
+}
+
+int emulated_ready(CUstream stream) {
+  const std::lock_guard<std::recursive_mutex> turn(state().mutex);
+  return current != nullptr && (stream == nullptr || state().streams.count(stream) == 1);
+}
+
+int emulated_inside(const void* at, size_t bytes) {
+  const std::lock_guard<std::recursive_mutex> turn(state().mutex);
+  return inside(reinterpret_cast<CUdeviceptr>(at), bytes);
+}
 
 CUresult cuInit(unsigned) {
   {
@@ -364,7 +386,7 @@ CUresult cuFuncSetAttribute(CUfunction, int, int) {
 }
 
 CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,
-                        unsigned block_z, unsigned, CUstream stream, void** parameters, void** extra) {
+                        unsigned block_z, unsigned shared_bytes, CUstream stream, void** parameters, void** extra) {
   ENTER();
   NEEDS_CONTEXT();
   NEEDS(state().streams.count(stream) == 1, invalid_handle);
@@ -373,7 +395,17 @@ CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, u
   NEEDS(extra[0] == cu_launch_buffer_pointer && extra[2] == cu_launch_buffer_size && extra[4] == cu_launch_end, invalid_value);
   const auto& kernel = *reinterpret_cast<const KernelEntry*>(function);
   const auto* const values = static_cast<const char*>(extra[1]);
-  if (emulated::run_grid(grid_x, block_x, kernel.cooperative, [&] { kernel.run(values); })) return cu_success;
+  // What a block writes beyond the shared memory that it asked for is noticed.
+  constexpr char guard[64] = "beyond the shared memory of a block";
+  NEEDS(shared_bytes <= emulated::dynamic_shared_bytes - sizeof guard, invalid_value);
+  char* const beyond = emulated::dynamic_shared + shared_bytes;
+  memcpy(beyond, guard, sizeof guard);
+  const bool ended = emulated::run_grid(grid_x, block_x, kernel.cooperative, [&] { kernel.run(values); });
+  if (memcmp(beyond, guard, sizeof guard) != 0) {
+    fprintf(stderr, "emulated CUDA: %s writes beyond its %u bytes of shared memory\n", kernel.name, shared_bytes);
+    return launch_failed;
+  }
+  if (ended) return cu_success;
   fprintf(stderr, "emulated CUDA: threads of %s wait for each other for ever\n", kernel.name);
   return launch_failed;
 }

@@ -38,7 +38,8 @@ void block_barrier();
 // Conversions to half precision cut off instead of rounding: what tests of rounding must notice.
 inline bool truncating = false;
 // Dynamic shared memory of the block.
-extern char dynamic_shared[];
+constexpr unsigned dynamic_shared_bytes = 232448 + 64;
+extern char dynamic_shared[dynamic_shared_bytes];
 // Give `bits` to the warp; those of all lanes, until the warp meets twice more.
 const unsigned long long* gather(unsigned long long bits);
 // Give `bits` to the warp and take those of lane `source`.

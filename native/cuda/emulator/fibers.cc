@@ -12,7 +12,7 @@ Index threadIdx, blockIdx, blockDim, gridDim;
 
 namespace emulated {
 
-alignas(1024) char dynamic_shared[232448];
+alignas(1024) char dynamic_shared[dynamic_shared_bytes];
 
 namespace {
 

@@ -2,7 +2,7 @@ import { cpus, freemem, totalmem } from "node:os";
 import { Command } from "commander";
 import type { Runtime } from "../../runtime/contract.js";
 import { openNodeCpu } from "../../runtime/cpu/node.js";
-import { formatVersion, probeCuda } from "../../runtime/cuda/node.js";
+import { describeTransforms, formatVersion, probeCuda } from "../../runtime/cuda/node.js";
 import { describeAdapter } from "../../runtime/webgpu/index.js";
 import { nodeGpu } from "../../runtime/webgpu/node.js";
 
@@ -79,6 +79,7 @@ async function reportCpu(): Promise<RuntimeReport> {
 async function reportCuda(): Promise<RuntimeReport[]> {
   try {
     const { version, devices } = await probeCuda();
+    const transforms = describeTransforms();
     return devices.map(({ ordinal, name, uuid, bus, display, totalBytes, freeBytes, unusable, ...info }) => ({
       runtime: "cuda",
       available: unusable === undefined,
@@ -88,6 +89,7 @@ async function reportCuda(): Promise<RuntimeReport[]> {
       notes: [
         `--gpu ${ordinal}, or ${uuid}; at ${bus}`,
         `compute capability ${(info.capability / 10).toFixed(1)}, driver for CUDA ${formatVersion(version)}`,
+        `transforms: ${transforms}`,
         ...(display ? ["a display hangs on it: taken on request alone"] : []),
       ],
     }));

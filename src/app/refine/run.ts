@@ -98,6 +98,7 @@ export async function runJob(
   print(
     `${set.count} particles of ${set.box} pixels (${set.pixelSize} A), ${options.K} class(es), ${options.sym}; ${runtime.name} on ${runtime.capabilities.device} (${reason})`,
   );
+  if (runtime.capabilities.transforms !== undefined) print(`transforms: ${runtime.capabilities.transforms}`);
   host.log({
     kind: "start",
     version: host.version,

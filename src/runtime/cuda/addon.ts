@@ -17,10 +17,12 @@ export interface CudaDeviceInfo {
   readonly display: boolean;
 }
 
-/** native/cuda/addon. Failures are `Error`s with `code` (CUDA_ERROR_..., or ERR_NO_DRIVER) and `call`. */
+/** native/cuda/addon. Failures are `Error`s with `code` (CUDA_ERROR_..., CUFFT_..., ERR_NO_DRIVER or ERR_NO_LIBRARY) and `call`. */
 export interface NativeCuda {
   /** The driver of a library (libcuda.so.1). */
   load(library: string): NativeDriver;
+  /** The version of a library of cuFFT: 11204 for 11.2.4. */
+  fftVersion(library: string): number;
 }
 
 export interface NativeDriver {
@@ -46,11 +48,23 @@ export interface NativeDevice {
   /** 128 bytes that tell the copy engine of a matrix of halfs at a place, read in tiles of `box` rows by 64, zeros beyond its end. */
   tensorMap(at: number, rows: number, width: number, box: number): ArrayBuffer;
   kernel(module: number, symbol: string, threads: number, sharedBytes: number): number;
-  launch(kernel: number, groups: number, paramBytes: number): void;
+  /** `sharedBytes`: less dynamic shared memory than the kernel may have. */
+  launch(kernel: number, groups: number, paramBytes: number, sharedBytes?: number): void;
   upload(to: number, stagingAt: number, bytes: number): void;
   download(from: number, bytes: number): Promise<ArrayBuffer>;
   clear(to: number, bytes: number): void;
   copy(from: number, to: number, bytes: number): void;
+  /** Make plans by the library of cuFFT from now on; its version. */
+  loadFft(library: string): number;
+  /** A plan of `batch` real transforms, one behind the other, and the bytes that it works in. */
+  makeFft(
+    shape: readonly number[],
+    batch: number,
+    inverse: boolean,
+    inDouble: boolean,
+  ): { readonly plan: number; readonly workBytes: number };
+  executeFft(plan: number, from: number, to: number, work: number): void;
+  freeFft(plan: number): void;
   /** Mark number `mark` stands at the end of the queue as it is now; `awaitMark` blocks until the work before it is done. */
   mark(mark: number): void;
   awaitMark(mark: number): void;

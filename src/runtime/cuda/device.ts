@@ -3,7 +3,7 @@ import type { BufferKind, Capabilities, DeviceBuffer } from "../contract.js";
 import type { Launch } from "../gpu/device.js";
 import type { MatrixDevice } from "../gpu/screen.js";
 import type { CudaDeviceInfo, NativeDevice, NativeDriver } from "./addon.js";
-import { asRuntimeError } from "./errors.js";
+import { asRuntimeError, isLibraryFault } from "./errors.js";
 import { type KernelImage, Kernels, type Precision, packParameters } from "./kernels.js";
 import { type DeviceProfile, Profiler } from "./profile.js";
 import { Staging, stagingBytes } from "./staging.js";
@@ -94,14 +94,14 @@ export class CudaDevice implements MatrixDevice {
     return { kind, name, length, block: this.arena.alloc(name, length * this.elementBytes[kind]) };
   }
 
-  async run(name: string, { over, params, buffers }: Launch): Promise<void> {
+  async run(name: string, { over, params, buffers, shared }: Launch): Promise<void> {
     this.check();
     try {
       const kernel = this.kernels.find(name);
       const groups = "groups" in over ? over.groups : Math.ceil(over.items / kernel.threads);
       if (groups === 0) return;
       packParameters(this.view, kernel, { params, buffers }, this.native.address);
-      this.queue(name, () => this.native.launch(kernel.number, groups, kernel.bytes));
+      this.queue(name, () => this.native.launch(kernel.number, groups, kernel.bytes, shared));
     } catch (error) {
       this.fail(error);
     }
@@ -155,6 +155,60 @@ export class CudaDevice implements MatrixDevice {
     this.check();
     try {
       this.queue("copy", () => this.native.copy(from.block.offset, to.block.offset, bytes));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Make plans of transforms by a library of cuFFT from now on; its version. Faults of the library are thrown as the addon tells them. */
+  loadFft(library: string): number {
+    this.check();
+    try {
+      const version = this.native.loadFft(library);
+      // One for another driver shows itself by its first plan.
+      this.native.freeFft(this.native.makeFft([4, 4], 1, false, this.precision === "double").plan);
+      return version;
+    } catch (error) {
+      if (isLibraryFault(error)) throw error;
+      return this.fail(error);
+    }
+  }
+
+  /** A plan of real transforms by cuFFT, and the bytes that it works in. */
+  planFft(
+    shape: readonly number[],
+    batch: number,
+    inverse: boolean,
+  ): { readonly plan: number; readonly workBytes: number } {
+    this.check();
+    try {
+      return this.native.makeFft(shape, batch, inverse, this.precision === "double");
+    } catch (error) {
+      return this.fail(error);
+    }
+  }
+
+  freeFft(plan: number): void {
+    this.check();
+    try {
+      this.native.freeFft(plan);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Queue a transform of cuFFT after all work so far. */
+  executeFft(
+    name: string,
+    plan: number,
+    from: DeviceBuffer,
+    to: DeviceBuffer,
+    work: DeviceBuffer | undefined,
+  ): void {
+    this.check();
+    try {
+      const at = work?.block.offset ?? 0;
+      this.queue(name, () => this.native.executeFft(plan, from.block.offset, to.block.offset, at));
     } catch (error) {
       this.fail(error);
     }

@@ -24,13 +24,30 @@ const programFaults = new Set([
   "CUDA_ERROR_INVALID_CONTEXT",
   "CUDA_ERROR_INVALID_HANDLE",
   "CUDA_ERROR_NOT_FOUND",
+  "CUFFT_INVALID_PLAN",
+  "CUFFT_INVALID_TYPE",
+  "CUFFT_INVALID_VALUE",
+  "CUFFT_INVALID_SIZE",
+  "CUFFT_UNALIGNED_DATA",
+  "CUFFT_INVALID_DEVICE",
+  "CUFFT_NO_WORKSPACE",
+  "CUFFT_NOT_IMPLEMENTED",
+  "CUFFT_NOT_SUPPORTED",
 ]);
 
-/** A failure of the driver as the contract has it: typed where a user can do something about it. Other errors stay as they are. */
+/** Whether cuFFT is missing or does not work here. */
+export const isLibraryFault = (error: unknown): error is Error & { readonly code: string } =>
+  error instanceof Error &&
+  "code" in error &&
+  typeof error.code === "string" &&
+  /^(ERR_NO_LIBRARY|CUFFT_.*)$/.test(error.code) &&
+  error.code !== "CUFFT_ALLOC_FAILED";
+
+/** A failure of the driver or of cuFFT as the contract has it: typed where a user can do something about it. Other errors stay as they are. */
 export function asRuntimeError(error: unknown, device: string, arenaBytes: number): unknown {
   if (!isDriverFailure(error)) return error;
   const { code, call } = error;
-  if (code === "CUDA_ERROR_OUT_OF_MEMORY")
+  if (code === "CUDA_ERROR_OUT_OF_MEMORY" || code === "CUFFT_ALLOC_FAILED")
     return new DeviceMemoryError(`${device}: ${withoutMemory(call, arenaBytes)} (${call}: ${code})`, {
       cause: error,
     });
@@ -54,5 +71,6 @@ export function asRuntimeError(error: unknown, device: string, arenaBytes: numbe
 function withoutMemory(call: string, arenaBytes: number): string {
   if (call === "cuMemHostAlloc") return "the host has no more memory to pin";
   if (call === "cuMemAlloc_v2") return `no room for an arena of ${arenaBytes} bytes`;
+  if (call.startsWith("cufft")) return `no room for a plan of cuFFT beside an arena of ${arenaBytes} bytes`;
   return `the driver finds no room for its own needs beside an arena of ${arenaBytes} bytes`;
 }

@@ -8,8 +8,11 @@ import type { TraceEvent } from "../arena.js";
 import type { Runtime } from "../contract.js";
 import { UnsupportedError } from "../errors.js";
 import type { CudaDeviceInfo, NativeCuda } from "./addon.js";
+import { firstLibrary, toldOfCufft } from "./cufft.js";
+import { cufftChoice, namedCufft } from "./cufft-node.js";
 import { isEmulated } from "./device.js";
 import { type CudaOptions, type KernelSignature, openCuda, type Precision } from "./index.js";
+import { toldOfKernels } from "./line-fft.js";
 
 const addonName = "cryotile_cuda.node";
 /** The driver's library: by its name where the loader of the system finds it, and where installers put it. */
@@ -59,6 +62,8 @@ export interface NodeCudaOptions extends CudaPlaces {
   /** Bytes of the arena, or how many of those that are free. */
   readonly bytes: number | ((free: number) => number);
   readonly precision?: Precision;
+  /** The library of cuFFT, or `none`. Default: what CRYOTILE_CUFFT says, else the first that is found. */
+  readonly cufft?: string;
   readonly onEvent?: (event: TraceEvent) => void;
   readonly onProfile?: CudaOptions["onProfile"];
 }
@@ -212,6 +217,19 @@ export function chooseDevice(
   return cards.reduce((best, card) => (card.totalBytes > best.totalBytes ? card : best));
 }
 
+/** By what a runtime that is opened here computes its transforms. */
+export function describeTransforms(): string {
+  const addon = createRequire(import.meta.url)(join(addonFolder(undefined), addonName)) as NativeCuda;
+  const choice = cufftChoice(undefined);
+  try {
+    const { library, version } = firstLibrary(choice, (path) => addon.fftVersion(path));
+    return toldOfCufft(version, library);
+  } catch (error) {
+    if (!(error instanceof UnsupportedError)) throw error;
+    return choice.required ? error.message : toldOfKernels(error.message);
+  }
+}
+
 /**
  * The CUDA runtime in Node. The addon is tried in a process of its own first.
  * @throws DeviceMemoryError, DeviceLostError, UnsupportedError
@@ -228,6 +246,7 @@ export async function openNodeCuda(options: NodeCudaOptions): Promise<Runtime> {
     device,
     bytes,
     precision,
+    cufft: isEmulated(device.name) ? namedCufft(options.cufft) : cufftChoice(options.cufft),
     kernels: await readKernels(folder, precision, isEmulated(device.name)),
     ...(onEvent === undefined ? {} : { onEvent }),
     ...(onProfile === undefined ? {} : { onProfile }),

@@ -6,6 +6,8 @@ export interface Launch {
   readonly over: { readonly groups: number } | { readonly items: number };
   /** Relative cost of a workgroup (of an item), such as the length of its inner loop; only its ratio between launches matters. */
   readonly cost: number;
+  /** Bytes of workgroup memory, where a kernel leaves them to its launches (CUDA). */
+  readonly shared?: number;
   readonly params: Readonly<Record<string, number>>;
   readonly buffers: Readonly<Record<string, DeviceBuffer | undefined>>;
 }
