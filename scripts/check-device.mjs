@@ -103,6 +103,13 @@ const refineOptions =
     " ",
   );
 
+/** Whether cuFFT works here. */
+const hasCufft = () =>
+  /transforms: cuFFT \d/.test(
+    spawnSync(process.execPath, cli("inspect"), { encoding: "utf8", env: { ...env, CRYOTILE_CUFFT: "find" } })
+      .stdout,
+  );
+
 /** Kernels, the contract suite, whole iterations against the reference and against WebGPU. */
 function checkCuda(set, webgpu) {
   run("kernels as built", process.execPath, [join(root, "scripts", "check-kernels.mjs")], { skipped: 3 });
@@ -114,11 +121,15 @@ function checkCuda(set, webgpu) {
       run(`contract suite, ${precision}`, process.execPath, [...verify, ...options], { told: lastLine }),
       120,
     );
-    const own = { told: lastLine, CRYOTILE_CUFFT: "none" };
-    print(
-      run(`contract suite, ${precision}, own transforms`, process.execPath, [...verify, ...options], own),
-      120,
-    );
+    if (hasCufft())
+      print(
+        run(`contract suite, ${precision}, cuFFT`, process.execPath, [...verify, ...options], {
+          told: lastLine,
+          CRYOTILE_CUFFT: "find",
+        }),
+        120,
+      );
+    else skip(`contract suite, ${precision}, cuFFT`, "no cuFFT found");
     const name = `whole iterations against the reference, ${precision}`;
     print(
       run(name, process.execPath, [...verify, ...options, "--job", ...particles], { told: lastLine }),

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,19 +9,12 @@ import type { Runtime } from "../../src/runtime/contract.js";
 import type { NativeCuda } from "../../src/runtime/cuda/addon.js";
 import { firstLibrary } from "../../src/runtime/cuda/cufft.js";
 import { cufftChoice } from "../../src/runtime/cuda/cufft-node.js";
-import { type CufftChoice, openCuda } from "../../src/runtime/cuda/index.js";
+import type { CufftChoice } from "../../src/runtime/cuda/index.js";
 import { UnsupportedError } from "../../src/runtime/errors.js";
 import { planMemory, summariseTrace } from "../../src/runtime/plan.js";
 import { tolerancesOf } from "../../src/runtime/tolerances.js";
 import { Random } from "../../src/runtime/verify/harness.js";
-import {
-  cudaAddon,
-  cudaDeclarations,
-  describeCuda,
-  emulatedCufft,
-  emulatedDriver,
-  openTestCuda,
-} from "../support/cuda.js";
+import { cudaAddon, describeCuda, emulatedCufft, openTestCuda } from "../support/cuda.js";
 
 const seed = Number(process.env.CRYOTILE_SEED ?? Date.now() % 2 ** 31);
 console.log(`transforms on cuda: seed ${seed} (CRYOTILE_SEED=${seed} repeats it)`);
@@ -47,20 +40,20 @@ describeCuda("where cuFFT is looked for", () => {
       writeFileSync(join(folder, "libcufft.so.11"), "");
     }
     for (const variables of [{ CUDA_HOME: base }, { PATH: `/nowhere:${join(base, "bin")}` }]) {
-      const { libraries, required } = cufftChoice(undefined, variables);
+      const { libraries = [] } = cufftChoice("find", variables) ?? {};
       expect(libraries.slice(0, 3)).toEqual(["libcufft.so.12", "libcufft.so.11", "libcufft.so.10"]);
       expect(libraries.filter((path) => path.startsWith(base))).toEqual(
         folders.slice(0, 3).map((folder) => join(folder, "libcufft.so.11")),
       );
-      expect(required).toBe(false);
+      expect(cufftChoice(undefined, { ...variables, CRYOTILE_CUFFT: "find" })?.libraries).toEqual(libraries);
     }
   });
 
-  it("nowhere else where one is named, and nowhere at all on request", () => {
+  it("nowhere else where one is named, and nowhere at all unless asked", () => {
     const named = { CRYOTILE_CUFFT: "/some/libcufft.so" };
-    expect(cufftChoice(undefined, named)).toMatchObject({ libraries: ["/some/libcufft.so"], required: true });
-    expect(cufftChoice("none", named)).toMatchObject({ libraries: [], required: false });
-    expect(cufftChoice(undefined, { CRYOTILE_CUFFT: "none" }).libraries).toEqual([]);
+    expect(cufftChoice(undefined, named)?.libraries).toEqual(["/some/libcufft.so"]);
+    expect(cufftChoice("none", named)).toBe(undefined);
+    expect(cufftChoice(undefined, {})).toBe(undefined);
   });
 
   it("says what was wrong with each", () => {
@@ -71,14 +64,14 @@ describeCuda("where cuFFT is looked for", () => {
     writeFileSync(`${empty}.cc`, 'extern "C" int cufftGetVersion(int* v) { return *v = 0; }');
     execFileSync("c++", ["-shared", "-fPIC", "-o", empty, `${empty}.cc`]);
     const load = (choice: Partial<CufftChoice>) => () =>
-      firstLibrary({ libraries: [], required: false, sought: "looked for it", ...choice }, (path) =>
-        native.fftVersion(path),
-      );
-    expect(load({ libraries: ["libnowhere.so.12"] })).toThrow(/^no cuFFT: looked for it$/);
+      firstLibrary({ libraries: [], sought: "looked for it", ...choice }, (path) => native.fftVersion(path));
+    expect(load({ libraries: ["libnowhere.so.12", "libnowhere.so.11"] })).toThrow(
+      /^no cuFFT \(looked for it\): name/,
+    );
     expect(load({ libraries: ["libnowhere.so.12", broken, empty] })).toThrow(
       /broken\.so: (file too short|invalid ELF header).*; .*empty\.so has no cufftCreate|cufftExecZ2D/,
     );
-    expect(load({ libraries: ["libnowhere.so.12"], required: true })).toThrow(
+    expect(load({ libraries: ["libnowhere.so.12"] })).toThrow(
       /libnowhere\.so\.12: cannot open shared object file.*name another library with CRYOTILE_CUFFT/,
     );
     expect(load({ libraries: [broken, emulatedCufft] })()).toEqual({
@@ -88,44 +81,22 @@ describeCuda("where cuFFT is looked for", () => {
   });
 });
 
-describeCuda("a run without cuFFT", () => {
-  const open = async (cufft: CufftChoice | undefined) => {
-    const native = createRequire(import.meta.url)(cudaAddon) as NativeCuda;
-    const driver = native.load(emulatedDriver);
-    const signatures = JSON.parse(readFileSync(cudaDeclarations, "utf8"));
-    const runtime = await openCuda({
-      driver,
-      device: driver.devices()[0],
-      kernels: { signatures, code: new Uint8Array(1) },
-      bytes: 2 ** 24,
-      ...(cufft === undefined ? {} : { cufft }),
-    });
-    const told = runtime.capabilities.transforms;
+describeCuda("cuFFT on request", () => {
+  it("else the own kernels", async () => {
+    const runtime = await openTestCuda({ cufft: "none" });
+    expect(runtime.capabilities.transforms).toMatch(/^kernels of CryoTile \(/);
     await runtime.close();
-    return told;
-  };
-
-  it("takes the own kernels, and says why", async () => {
-    const choice = { libraries: ["libnowhere.so.12"], required: false, sought: "looked for it" };
-    expect(await open(choice)).toBe("kernels of CryoTile (no cuFFT: looked for it)");
-    expect(await open(undefined)).toMatch(/^kernels of CryoTile \(/);
   });
 
-  it("also where the library is for another driver: it makes no plan", async () => {
-    process.env.CRYOTILE_EMULATOR_FAIL = "cufftMakePlanMany64:1:7";
-    expect(await open({ libraries: [emulatedCufft], required: false, sought: "" })).toMatch(
-      /^kernels of CryoTile \(cuFFT cannot be used \(.*libcufft.so.12: cufftMakePlanMany64: CUFFT_SETUP_FAILED\)\)$/,
-    );
-  });
-
-  it("is refused where the library was named", async () => {
+  it("is refused where the library is for another driver, makes no plan or is not there", async () => {
     await expect(openTestCuda({ cufft: join(work, "libcufft.so.12") })).rejects.toThrow(UnsupportedError);
-    const path = join(work, "copy", "libcufft.so.12");
-    cpSync(emulatedCufft, path);
-    process.env.CRYOTILE_EMULATOR_FAIL = "cufftCreate:1:5";
-    await expect(openTestCuda({ cufft: path })).rejects.toThrow(
-      /cuFFT cannot be used \(.*cufftCreate: CUFFT_INTERNAL_ERROR\): .*CRYOTILE_CUFFT=none/,
-    );
+    for (const [fault, message] of [
+      ["cufftMakePlanMany64:1:7", /cuFFT cannot be used \(.*cufftMakePlanMany64: CUFFT_SETUP_FAILED\): name/],
+      ["cufftCreate:1:5", /cuFFT cannot be used \(.*cufftCreate: CUFFT_INTERNAL_ERROR\): name/],
+    ] as const) {
+      process.env.CRYOTILE_EMULATOR_FAIL = fault;
+      await expect(openTestCuda({ cufft: emulatedCufft })).rejects.toThrow(message);
+    }
   });
 });
 

@@ -37,31 +37,23 @@ function pythonFolders(base: string): string[] {
     .flatMap((nvidia) => ["cu13", "cufft"].map((part) => join(nvidia, part, "lib")));
 }
 
-/** The library that `wanted` or CRYOTILE_CUFFT names (`none`: none); undefined where neither does. */
-export function namedCufft(
-  wanted: string | undefined,
-  variables: NodeJS.ProcessEnv = process.env,
-): CufftChoice | undefined {
-  const named = wanted ?? variables.CRYOTILE_CUFFT;
-  if (named === undefined || named === "") return undefined;
-  if (named === "none") return { libraries: [], required: false, sought: "CRYOTILE_CUFFT=none" };
-  return { libraries: [named], required: true, sought: named };
-}
-
-/** Where cuFFT is looked for: what is named, else where the loader of the system and installers have it. */
+/**
+ * Where cuFFT is looked for: `wanted` or CRYOTILE_CUFFT names a library, or says `find`: where the loader of the system and installers have
+ * it. Undefined where neither says anything, or `none`.
+ */
 export function cufftChoice(
   wanted: string | undefined,
   variables: NodeJS.ProcessEnv = process.env,
-): CufftChoice {
-  const named = namedCufft(wanted, variables);
-  if (named !== undefined) return named;
+): CufftChoice | undefined {
+  const named = wanted ?? variables.CRYOTILE_CUFFT ?? "none";
+  if (named === "none" || named === "") return undefined;
+  if (named !== "find") return { libraries: [named], sought: named };
   const places = folders(variables);
   return {
     libraries: [
       ...names,
       ...names.flatMap((name) => places.map((folder) => join(folder, name)).filter(existsSync)),
     ],
-    required: false,
-    sought: `looked for ${names.join(", ")} where the loader looks, in CUDA_HOME, CUDA_PATH, /usr/local/cuda and beside the programs and Python packages of PATH; CRYOTILE_CUFFT=PATH names it`,
+    sought: `looked for ${names.join(", ")} where the loader looks, in CUDA_HOME, CUDA_PATH, /usr/local/cuda and beside the programs and Python packages of PATH`,
   };
 }

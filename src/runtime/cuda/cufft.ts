@@ -10,8 +10,6 @@ import type { Transforms } from "./transforms.js";
 export interface CufftChoice {
   /** Paths, or names that the loader of the system knows; the first that works is taken. */
   readonly libraries: readonly string[];
-  /** Whether it is an error that none works. */
-  readonly required: boolean;
   /** Where that is, in words. */
   readonly sought: string;
 }
@@ -29,7 +27,7 @@ export const toldOfCufft = (version: number, library: string): string =>
  * @throws UnsupportedError which says what was wrong with those that there are
  */
 export function firstLibrary(
-  { libraries, required, sought }: CufftChoice,
+  { libraries, sought }: CufftChoice,
   load: (library: string) => number,
 ): { readonly library: string; readonly version: number } {
   const reasons: string[] = [];
@@ -39,17 +37,13 @@ export function firstLibrary(
     } catch (error) {
       if (!isLibraryFault(error)) throw error;
       const { message, code } = error;
-      // Names that the loader does not know are no news.
-      if (required || code !== "ERR_NO_LIBRARY" || library.includes("/"))
+      // Of several, names that the loader does not know are no news.
+      if (libraries.length === 1 || code !== "ERR_NO_LIBRARY" || library.includes("/"))
         reasons.push(message.includes(library) ? message : `${library}: ${message}`);
     }
   }
-  if (required)
-    throw new UnsupportedError(
-      `cuFFT cannot be used (${reasons.join("; ")}): name another library with CRYOTILE_CUFFT, or none with CRYOTILE_CUFFT=none`,
-    );
   throw new UnsupportedError(
-    reasons.length > 0 ? `cuFFT cannot be used (${reasons.join("; ")})` : `no cuFFT: ${sought}`,
+    `${reasons.length > 0 ? `cuFFT cannot be used (${reasons.join("; ")})` : `no cuFFT (${sought})`}: name another library with CRYOTILE_CUFFT=PATH, or leave it out: transforms then use the kernels of CryoTile`,
   );
 }
 

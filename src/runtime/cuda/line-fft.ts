@@ -21,21 +21,17 @@ interface LineFft extends Fft {
 }
 
 /** What a run says where it takes the kernels of this package. */
-export const toldOfKernels = (why: string): string => `kernels of CryoTile (${why})`;
+export const toldOfKernels = "kernels of CryoTile (CRYOTILE_CUFFT=find takes cuFFT)";
 
 /**
  * Transforms whose lines stay in shared memory: one launch an axis, in place, without work buffers. Arrays with an axis that is too long for it
  * are transformed a radix at a time, in global memory.
  */
 export class LineTransforms implements Transforms {
-  readonly told: string;
+  readonly told = toldOfKernels;
   private readonly elementBytes: number;
 
-  constructor(
-    private readonly cuda: CudaDevice,
-    why: string,
-  ) {
-    this.told = toldOfKernels(why);
+  constructor(private readonly cuda: CudaDevice) {
     this.elementBytes = cuda.elementBytes.complex;
   }
 

@@ -9,7 +9,7 @@ import type { Runtime } from "../contract.js";
 import { UnsupportedError } from "../errors.js";
 import type { CudaDeviceInfo, NativeCuda } from "./addon.js";
 import { firstLibrary, toldOfCufft } from "./cufft.js";
-import { cufftChoice, namedCufft } from "./cufft-node.js";
+import { cufftChoice } from "./cufft-node.js";
 import { isEmulated } from "./device.js";
 import { type CudaOptions, type KernelSignature, openCuda, type Precision } from "./index.js";
 import { toldOfKernels } from "./line-fft.js";
@@ -62,7 +62,7 @@ export interface NodeCudaOptions extends CudaPlaces {
   /** Bytes of the arena, or how many of those that are free. */
   readonly bytes: number | ((free: number) => number);
   readonly precision?: Precision;
-  /** The library of cuFFT, or `none`. Default: what CRYOTILE_CUFFT says, else the first that is found. */
+  /** The library of cuFFT, `find` or `none`. Default: what CRYOTILE_CUFFT says, else `none`. */
   readonly cufft?: string;
   readonly onEvent?: (event: TraceEvent) => void;
   readonly onProfile?: CudaOptions["onProfile"];
@@ -221,12 +221,13 @@ export function chooseDevice(
 export function describeTransforms(): string {
   const addon = createRequire(import.meta.url)(join(addonFolder(undefined), addonName)) as NativeCuda;
   const choice = cufftChoice(undefined);
+  if (choice === undefined) return toldOfKernels;
   try {
     const { library, version } = firstLibrary(choice, (path) => addon.fftVersion(path));
     return toldOfCufft(version, library);
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;
-    return choice.required ? error.message : toldOfKernels(error.message);
+    return error.message;
   }
 }
 
@@ -246,7 +247,7 @@ export async function openNodeCuda(options: NodeCudaOptions): Promise<Runtime> {
     device,
     bytes,
     precision,
-    cufft: isEmulated(device.name) ? namedCufft(options.cufft) : cufftChoice(options.cufft),
+    cufft: cufftChoice(options.cufft),
     kernels: await readKernels(folder, precision, isEmulated(device.name)),
     ...(onEvent === undefined ? {} : { onEvent }),
     ...(onProfile === undefined ? {} : { onProfile }),
