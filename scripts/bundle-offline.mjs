@@ -85,7 +85,9 @@ const wanted = (path) => {
 const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
 for (const path of output("npm", ["ls", "--omit=dev", "--all", "--parseable"]).trim().split("\n").slice(1)) {
   const within = relative(root, path);
-  if (within in packages && !packages[within].dev && !packages[within].devOptional)
+  const { dev, devOptional } = packages[within] ?? { dev: true };
+  // The compiler comes with an optional part that is not marked.
+  if (!dev && !devOptional && !within.includes("@typescript/"))
     cpSync(path, join(folder, within), { recursive: true, filter: wanted });
 }
 

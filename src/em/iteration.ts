@@ -69,18 +69,24 @@ export interface BatchChoice {
   readonly hold: boolean;
 }
 
-/** Results of a batch with what only the batch knew. */
-export interface BatchResult {
+/** What the device found of a batch, and what it was sent. */
+export interface FoundBatch {
   readonly particles: readonly number[];
+  readonly host: HostBatch;
+  readonly result: ExpectationResult;
+  /** Power of the masked images by shell 0 .. box / 2: [i][s]. */
+  readonly power: Float64Array;
+  /** Particles whose set of significant samples was cut to what fits. */
+  readonly limited: number;
+}
+
+/** Results of a batch in the terms of the iteration. */
+export interface BatchResult extends Omit<FoundBatch, "host"> {
   readonly result: ExpectationResult;
   /** The best pose of each particle; undefined where none was better than any other. */
   readonly poses: readonly (Pose | undefined)[];
-  /** Power of the masked images by shell 0 .. box / 2: [i][s]. */
-  readonly power: Float64Array;
   /** Whole pixels by which the images were moved: pairs. */
   readonly shifts: Int32Array;
-  /** Particles whose set of significant samples was cut to what fits. */
-  readonly limited: number;
 }
 
 /** Bytes of view buffers at a time, and those on devices with much memory, where more views at a time are faster. */
@@ -202,20 +208,28 @@ export class DeviceIteration {
    * One batch of particles (numbers in the set; images [i][y][x] as read, unless the device holds them). Splits itself where it keeps more
    * than fits.
    */
-  async *expect(particles: readonly number[], images: Float32Array | undefined): AsyncGenerator<BatchResult> {
+  async expect(particles: readonly number[], images: Float32Array | undefined): Promise<FoundBatch[]> {
     try {
-      yield await this.batch(particles, images, undefined);
+      return [await this.batch(particles, images, undefined)];
     } catch (error) {
       if (!(error instanceof CapacityError)) throw error;
-      if (particles.length === 1) {
-        yield await this.batch(particles, images, this.capacity.groups);
-        return;
-      }
+      if (particles.length === 1) return [await this.batch(particles, images, this.capacity.groups)];
       const half = particles.length >> 1;
       const size = this.input.set.box ** 2;
-      yield* this.expect(particles.slice(0, half), images?.subarray(0, half * size));
-      yield* this.expect(particles.slice(half), images?.subarray(half * size));
+      return [
+        ...(await this.expect(particles.slice(0, half), images?.subarray(0, half * size))),
+        ...(await this.expect(particles.slice(half), images?.subarray(half * size))),
+      ];
     }
+  }
+
+  /** The poses and orientations that a batch came to. */
+  read({ host, ...found }: FoundBatch): BatchResult {
+    return {
+      ...found,
+      ...this.inGrid(found.result, host, found.particles),
+      shifts: Int32Array.from(host.shifts_i2),
+    };
   }
 
   /** A class finished into a map. `norm` is the sum of its weights; without data the map is empty. */
@@ -323,16 +337,10 @@ export class DeviceIteration {
     particles: readonly number[],
     images: Float32Array | undefined,
     limit: number | undefined,
-  ): Promise<BatchResult> {
+  ): Promise<FoundBatch> {
     const host = hostBatch(this.input, particles, images);
-    const { result, power } = await this.run(host, limit);
-    return {
-      particles,
-      ...this.inGrid(result, host, particles),
-      power,
-      shifts: Int32Array.from(host.shifts_i2),
-      limited: limit === undefined ? 0 : particles.length,
-    };
+    const limited = limit === undefined ? 0 : particles.length;
+    return { particles, host, ...(await this.run(host, limit)), limited };
   }
 
   /** Poses of the best samples, and runs by the orientations of the search's grid. */

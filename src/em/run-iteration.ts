@@ -16,7 +16,7 @@ import {
 } from "./automation.js";
 import type { Checkpoint, Checkpoints } from "./checkpoint.js";
 import { type FinalMaps, reconstructFinal, reconstructHalves } from "./halves.js";
-import { type BatchChoice, DeviceIteration, type IterationInput } from "./iteration.js";
+import { type BatchChoice, DeviceIteration, type FoundBatch, type IterationInput } from "./iteration.js";
 import type { HostSums } from "./maximisation.js";
 import type { Model } from "./model.js";
 import { applyAccuracy, applyReconstruction, classAccuracies, filterAgain } from "./model-update.js";
@@ -370,6 +370,13 @@ interface Work {
   readonly watch: IterationWatch;
 }
 
+/** Lets everything that waits for nothing but its turn go on: work on its way to a device is queued there. */
+const queued = () =>
+  new Promise<void>((resolve) => {
+    if ("setImmediate" in globalThis) setImmediate(resolve);
+    else setTimeout(resolve);
+  });
+
 /** All particles of a half set but the first `done` through the expectation and into the sums. */
 async function expectAll(
   context: RefineContext,
@@ -382,22 +389,39 @@ async function expectAll(
   const { batch, sums, report, watch } = work;
   const own = sums[sums.length - 1];
   let worked = done;
-  for await (const some of batchesOf(context, members.slice(done), batch.size)) {
-    await rest?.();
-    for await (const result of device.expect(some.particles, some.images)) {
-      own.add(result);
-      report.limited += result.limited;
-      report.weightBytes.compressed += result.result.weightBytes.compressed;
-      report.weightBytes.dense += result.result.weightBytes.dense;
-      const screen = joinScreenReports(report.screen, result.result.screen);
+  /** What the device has found and the sums have not taken. */
+  let found: FoundBatch[] = [];
+  const add = () => {
+    for (const one of found.splice(0)) {
+      const { result, limited, particles } = one;
+      own.add(device.read(one));
+      report.limited += limited;
+      report.weightBytes.compressed += result.weightBytes.compressed;
+      report.weightBytes.dense += result.weightBytes.dense;
+      const screen = joinScreenReports(report.screen, result.screen);
       if (screen !== undefined) report.screen = screen;
-      report.done += result.particles.length;
+      report.done += particles.length;
       watch.progress?.(report.done, set.count);
     }
+  };
+  for await (const some of batchesOf(context, members.slice(done), batch.size)) {
+    await rest?.();
+    const running = device.expect(some.particles, some.images);
+    // Its failure is told by the second wait.
+    running.catch(() => {});
+    try {
+      // The batch before is added up while the device works on this one.
+      await queued();
+      add();
+    } finally {
+      found = await running;
+    }
     worked += some.particles.length;
-    if (watch.checkpoints?.due(device.running))
-      await watch.checkpoints.take(runtime, batch, device.running, stateOf(work, worked));
+    if (!watch.checkpoints?.due(device.running)) continue;
+    add();
+    await watch.checkpoints.take(runtime, batch, device.running, stateOf(work, worked));
   }
+  add();
   await device.finishViews();
   await device.check();
 }

@@ -36,7 +36,7 @@ export async function timeIteration(
   let device: DeviceIteration | undefined;
   const expect = async (count: number) => {
     const particles = input.members.slice(0, count);
-    for await (const _ of (device as DeviceIteration).expect(particles, images.images(particles)));
+    await (device as DeviceIteration).expect(particles, images.images(particles));
   };
   try {
     const start = await seconds(async () => {
