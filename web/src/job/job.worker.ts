@@ -12,7 +12,7 @@ import type { JobMessage, Outcome, StoredJob } from "./job.js";
 import { type LiveTrace, LiveTraceRecorder } from "./live-trace.js";
 import { openBrowserRuntime } from "./runtime.js";
 import { writeSphere } from "./sphere.js";
-import { outputRoot, type RuntimeChoice, runtimeWords } from "./words.js";
+import { outputRoot, type RuntimeChoice, runtimeWords, usualMemory } from "./words.js";
 
 declare const __VERSION__: string;
 
@@ -136,7 +136,7 @@ async function attempts(
     const argv = [
       ...(saved === undefined ? start.job.words : ["--continue", saved, "--o", outputRoot]),
       ...runtimeWords(start.runtime),
-      ...["--memory", `${memory}`],
+      ...(memory === 1e6 * usualMemory ? [] : ["--memory", `${memory}`]),
     ];
     try {
       const args = parseRefineArguments(argv);

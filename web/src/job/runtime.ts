@@ -3,9 +3,7 @@ import type { TraceEvent } from "../../../src/runtime/arena.js";
 import type { Runtime } from "../../../src/runtime/contract.js";
 import { UnsupportedError } from "../../../src/runtime/errors.js";
 import type { Gate } from "./gate.js";
-
-/** Device memory where the job says nothing. */
-const defaultMemory = 1e9;
+import { usualMemory } from "./words.js";
 
 /**
  * The runtime that a job asks for, and why it was taken: of themselves a graphics card through WebGPU, then the processor. Reading results back
@@ -16,7 +14,7 @@ export async function openBrowserRuntime(
   onEvent: (event: TraceEvent) => void,
   gate: Gate,
 ): Promise<{ runtime: Runtime; reason: string }> {
-  const { runtime, reason } = await choose(args, { bytes: args.memory ?? defaultMemory, onEvent });
+  const { runtime, reason } = await choose(args, { bytes: args.memory ?? 1e6 * usualMemory, onEvent });
   return {
     reason,
     runtime: {

@@ -1,14 +1,14 @@
 import * as v from "valibot";
 import { canStore, jobsFolder, logName, StoredFolder } from "./folder.js";
 import type { StoredJob } from "./job.js";
-import { runtimeChoices } from "./words.js";
+import { runtimeChoices, usualMemory } from "./words.js";
 
 const schema = v.object({
   id: v.string(),
   title: v.string(),
   words: v.array(v.string()),
   runtime: v.picklist(runtimeChoices),
-  memory: v.optional(v.number(), 1000),
+  memory: v.optional(v.number(), usualMemory),
   created: v.number(),
   inputStored: v.boolean(),
   iterations: v.number(),

@@ -24,6 +24,9 @@ export interface Choices {
 export const runtimeChoices = ["auto", "webgpu", "cpu"] as const;
 export type RuntimeChoice = (typeof runtimeChoices)[number];
 
+/** Device memory of a job that says nothing, megabytes: what most graphics cards can spare. */
+export const usualMemory = 1000;
+
 /** Root of the files that a job writes. */
 export const outputRoot = "run";
 

@@ -4,7 +4,7 @@ import { canStore } from "../job/folder.js";
 import type { StoredJob } from "../job/job.js";
 import { Session } from "../job/session.js";
 import { storedJob } from "../job/store.js";
-import { type Choices, type RuntimeChoice, wordsOf } from "../job/words.js";
+import { type Choices, type RuntimeChoice, usualMemory, wordsOf } from "../job/words.js";
 import { go } from "../shell/route.js";
 import type { Given } from "./give.js";
 import { keepHandles } from "./handles.js";
@@ -15,8 +15,8 @@ const sessions = new Map<string, Session>();
 /** Files that the visitor gave and that no job has taken yet. */
 export const pending = signal<Given | undefined>(undefined);
 
-/** Device memory of new jobs, megabytes: what most graphics cards can spare. */
-export const memoryChoice = signal(1000);
+/** Device memory of new jobs, megabytes. */
+export const memoryChoice = signal(usualMemory);
 
 /** Where new jobs run. */
 export const runtimeChoice = signal<RuntimeChoice>("auto");

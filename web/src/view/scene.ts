@@ -65,10 +65,14 @@ export function openScene(canvas: HTMLCanvasElement): MapScene {
   controls.autoRotateSpeed = 60 / turn;
   let frame = 0;
   let closed = false;
+  // Turning by itself is a change too, which must not ask for the next frame before it is time.
+  let drawing = false;
   const draw = (time = 0) => {
     frame = 0;
     if (closed) return;
+    drawing = true;
     controls.update(controls.autoRotate ? Math.min(0.6, (time - last) / 1000) : undefined);
+    drawing = false;
     last = time;
     renderer.render(scene, camera);
     if (controls.autoRotate) pause();
@@ -86,7 +90,9 @@ export function openScene(canvas: HTMLCanvasElement): MapScene {
     asked = performance.now();
     frame = requestAnimationFrame(draw);
   };
-  controls.addEventListener("change", ask);
+  controls.addEventListener("change", () => {
+    if (!drawing) ask();
+  });
   const resize = () => {
     const { clientWidth: width, clientHeight: height } = canvas;
     if (width === 0 || height === 0) return;
