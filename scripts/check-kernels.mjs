@@ -23,10 +23,33 @@ export const tensorInstructions = {
   double: {},
   hopper: { screen_scores_240: "HGMMA", screen_scores_256: "HGMMA", screen_energy_hopper: "HGMMA" },
 };
-/** Bytes of local memory a thread that kernels are known to take (arrays whose index is not constant; one spilled register of screen_direct on sm_90); the others take none. */
+/**
+ * Bytes of local memory a thread that kernels are known to take: arrays whose index is not constant, one spilled register of screen_direct on
+ * sm_90, and lines of transforms, of which four blocks share a multiprocessor; the others take none.
+ */
 export const localBytes = {
-  float: { screen_cut: 32, screen_decide: 32, screen_direct: 8, diff2_fine: 192 },
-  double: {},
+  float: {
+    screen_cut: 32,
+    screen_decide: 32,
+    screen_direct: 8,
+    diff2_fine: 192,
+    fft_rows: 88,
+    fft_lines: 24,
+    fft_rows_back: 88,
+    padded_rows: 24,
+    padded_lines: 24,
+    padded_rows_back: 88,
+  },
+  double: {
+    diff2_fine_double: 400,
+    diff2_tiled_double: 8,
+    fft_rows_double: 560,
+    fft_lines_double: 456,
+    fft_rows_back_double: 560,
+    padded_rows_double: 456,
+    padded_lines_double: 456,
+    padded_rows_back_double: 560,
+  },
   hopper: {},
 };
 

@@ -95,6 +95,14 @@ export interface JobAgreement {
   readonly wrongPoses: number;
   readonly otherCounts: number;
   readonly wrongCounts: number;
+  /** The first particle whose number of significant samples is outside its margin. */
+  readonly wrongCount?: {
+    readonly particle: number;
+    readonly found: number;
+    readonly expected: number;
+    readonly least: number;
+    readonly most: number;
+  };
   readonly best: number;
   readonly sigma2: number;
   readonly sums: number;
@@ -289,6 +297,19 @@ function agreement(
   const wrongCounts = counts.filter(
     (p) => own.significant[p] < margins[p].least || own.significant[p] > margins[p].most,
   );
+  const [p] = wrongCounts;
+  const wrongCount =
+    p === undefined
+      ? {}
+      : {
+          wrongCount: {
+            particle: p + 1,
+            found: own.significant[p],
+            expected: theirs.significant[p],
+            least: margins[p].least,
+            most: margins[p].most,
+          },
+        };
   const values = scores === "correlation" ? "logLikelihood" : "maxProbability";
   const best = largestOf(Array.from(own[values], (value, p) => Math.abs(value - theirs[values][p])));
   const [model, truth] = [found.models[0], expected.models[0]];
@@ -317,6 +338,7 @@ function agreement(
     wrongPoses: poses.wrong.length,
     otherCounts: counts.length,
     wrongCounts: wrongCounts.length,
+    ...wrongCount,
     best,
     sigma2,
     sums,

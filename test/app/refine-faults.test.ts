@@ -148,7 +148,8 @@ describe("options", () => {
     ["--healpix_order 7", /--healpix_order 7 .*: \d+ orientations are too many .* --sigma_ang/],
     ["--offset_range 2000", /--offset_range 2000 in steps of 1: \d+ translations, at most 100000/],
     ["--solvent_mask noisy.mrcs", /noisy\.mrcs: a map of 32 x 32 x 60 voxels, not a cube/],
-    ["--memory 9MB", /--memory allows 9 MB: give it more/],
+    ["--memory 9MB", /one particle at a time needs \d+ MB and --memory allows 9 MB; give it --memory \d+MB/],
+    ["--memory 1.1MB", /--memory allows 1 MB: give it more/],
     ["--sym I2 --healpix_order 1", /no direction in the asymmetric unit of I2; ask for a higher order/],
   ])("%s", (line, message) => {
     const extra = line.split(" ");

@@ -93,7 +93,14 @@ function formatJob(rows: readonly JobAgreement[]): string {
       `1 - ${(1 - row.fsc).toExponential(1)}`,
       row.ok ? "yes" : "NO",
     ]);
-  return table.toString();
+  const wrong = rows.flatMap(({ scores, strategy, wrongCount }) =>
+    wrongCount === undefined
+      ? []
+      : [
+          `${scores}, ${strategy}: particle ${wrongCount.particle} keeps ${wrongCount.found} samples, ${wrongCount.expected} expected, ${wrongCount.least} to ${wrongCount.most} possible`,
+        ],
+  );
+  return [table.toString(), ...wrong].join("\n");
 }
 
 interface JobRun {
