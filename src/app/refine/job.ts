@@ -46,7 +46,7 @@ export async function refine(argv: readonly string[]): Promise<void> {
     ...(args.verb > 0 && { startProgress: (name, particles) => startProgress(name, particles) }),
   };
   for (const notice of args.notices) host.print(notice);
-  let nextReport = 0;
+  let nextReport = performance.now() + 1000 * firstReport;
   try {
     await runJob(args, argv, host, async () => {
       if (performance.now() < nextReport) return;
@@ -69,7 +69,8 @@ export async function refine(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** Share of a run's time that goes into its page before the end. */
+/** Seconds before the first page about a run, and the share of a run's time that goes into its pages before the end. */
+const firstReport = 5;
 const shareOfReports = 0.05;
 
 /** The page about the run; returns the seconds that it took. A page that cannot be written ends no run. */
