@@ -112,8 +112,8 @@ const hasCufft = () =>
 
 const verify = cli("verify", "--runtime", "cuda", "--software");
 
-/** Kernels, the contract suite, whole iterations against the reference. */
-function checkCuda() {
+/** Kernels, the contract suite, whole iterations against the reference and against WebGPU. */
+function checkCuda(webgpu) {
   run("kernels as built", process.execPath, [join(root, "scripts", "check-kernels.mjs")], { skipped: 3 });
   const particles = ["--particles", values.quick ? "6" : "24"];
   for (const precision of ["single", "double"]) {
@@ -137,6 +137,15 @@ function checkCuda() {
       20,
     );
   }
+  const name = "whole iterations against webgpu";
+  if (!webgpu.available) skip(name, webgpu.reason ?? "no WebGPU here");
+  else
+    print(
+      run(name, process.execPath, [...verify, "--job", "--against", "webgpu", ...particles], {
+        told: lastLine,
+      }),
+      20,
+    );
   for (const tool of ["memcheck", "racecheck"]) {
     const title = `compute-sanitizer ${tool}`;
     if (!values.sanitize) skip(title, "not asked for (--sanitize)");
@@ -176,20 +185,6 @@ function repeatCuda(work, set) {
     console.log(
       `  ${name.padEnd(24)} ${String(count).padStart(7)} x ${((1e6 * seconds) / count).toFixed(1).padStart(10)} us = ${(1e3 * seconds).toFixed(1).padStart(9)} ms`,
     );
-}
-
-/** An iteration from the map of the first run, which is on the scale of the images: else scores are so large that float32 leaves poses open. */
-function againstWebgpu(work, set, webgpu) {
-  const name = "whole iterations against webgpu";
-  if (!webgpu.available) {
-    skip(name, webgpu.reason ?? "no WebGPU here");
-    return;
-  }
-  const map = join(work, "first", "run_it003_class001.mrc");
-  const job = ["--i", join(set, "particles.star"), "--ref", map, "--ini_high", "20", ...refineOptions];
-  const most = ["--particles", values.quick ? "6" : "256"];
-  const args = [...verify, "--job", "--against", "webgpu", ...most, ...(values.quick ? [] : job)];
-  print(run(name, process.execPath, args, { told: lastLine }), 20);
 }
 
 /** RELION's golden runs, and real particles on every runtime. */
@@ -256,9 +251,8 @@ if (cuda) {
   const work = mkdtempSync(join(tmpdir(), "cryotile-check-"));
   const set = values.set === undefined ? join(work, "set") : resolve(values.set);
   if (values.set === undefined) simulate(set, values.quick ? 20 : 1000);
-  checkCuda();
+  checkCuda(found("webgpu"));
   repeatCuda(work, set);
-  againstWebgpu(work, set, found("webgpu"));
   compareCuda();
   rmSync(work, { recursive: true, force: true });
 }
