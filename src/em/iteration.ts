@@ -1,7 +1,8 @@
 import type { PointGroup } from "../geometry/symmetry.js";
 import type { DeviceBuffer, LogPriors, ParticleBatch, PixelSet, Runtime } from "../runtime/contract.js";
 import { centredLength, makePhases, makePixels } from "../runtime/tables.js";
-import { candidateRoom, gridOrientation, type LocalSearch } from "./candidates.js";
+import type { FoundBatch } from "./batch-result.js";
+import { candidateRoom, type LocalSearch } from "./candidates.js";
 import {
   CapacityError,
   type ExpectationBatch,
@@ -31,7 +32,7 @@ import type { ParticleSet, ParticleState } from "./particles.js";
 import type { PhaseClock } from "./phase-clock.js";
 import type { DeviceReferences } from "./references.js";
 import type { ImageSizes } from "./schedule.js";
-import type { Pose, Search } from "./search.js";
+import type { Search } from "./search.js";
 import type { Accumulated } from "./ssnr.js";
 import { within } from "./within.js";
 
@@ -69,26 +70,6 @@ export interface BatchChoice {
   readonly hold: boolean;
 }
 
-/** What the device found of a batch, and what it was sent. */
-export interface FoundBatch {
-  readonly particles: readonly number[];
-  readonly host: HostBatch;
-  readonly result: ExpectationResult;
-  /** Power of the masked images by shell 0 .. box / 2: [i][s]. */
-  readonly power: Float64Array;
-  /** Particles whose set of significant samples was cut to what fits. */
-  readonly limited: number;
-}
-
-/** Results of a batch in the terms of the iteration. */
-export interface BatchResult extends Omit<FoundBatch, "host"> {
-  readonly result: ExpectationResult;
-  /** The best pose of each particle; undefined where none was better than any other. */
-  readonly poses: readonly (Pose | undefined)[];
-  /** Whole pixels by which the images were moved: pairs. */
-  readonly shifts: Int32Array;
-}
-
 /** Bytes of view buffers at a time, and those on devices with much memory, where more views at a time are faster. */
 const viewBytes = 2 ** 26;
 const manyViewBytes = 2 ** 28;
@@ -108,7 +89,7 @@ export class DeviceIteration {
 
   private constructor(
     private readonly references: DeviceReferences,
-    private readonly input: IterationInput,
+    readonly input: IterationInput,
     private readonly model: IterationModel,
     /** What all particles share of the search; undefined where each has its own orientations. */
     private readonly grid: GridTables | undefined,
@@ -223,15 +204,6 @@ export class DeviceIteration {
     }
   }
 
-  /** The poses and orientations that a batch came to. */
-  read({ host, ...found }: FoundBatch): BatchResult {
-    return {
-      ...found,
-      ...this.inGrid(found.result, host, found.particles),
-      shifts: Int32Array.from(host.shifts_i2),
-    };
-  }
-
   /** A class finished into a map. `norm` is the sum of its weights; without data the map is empty. */
   async reconstruct(slot: number, norm: number): Promise<ReconstructedClass> {
     const { runtime, model, input } = this;
@@ -341,45 +313,6 @@ export class DeviceIteration {
     const host = hostBatch(this.input, particles, images);
     const limited = limit === undefined ? 0 : particles.length;
     return { particles, host, ...(await this.run(host, limit)), limited };
-  }
-
-  /** Poses of the best samples, and runs by the orientations of the search's grid. */
-  private inGrid(
-    result: ExpectationResult,
-    { listed }: HostBatch,
-    particles: readonly number[],
-  ): Pick<BatchResult, "result" | "poses"> {
-    const { search, state } = this.input;
-    const poseOf = (sample: number) => (sample >= 0 ? search.pose(sample) : undefined);
-    if (listed === undefined) return { result, poses: Array.from(result.bestSample, poseOf) };
-    const { candidates, ownShifts } = listed;
-    const own = keepsOrientations(this.input);
-    const psis = search.grid.psi.length;
-    const gridOf = (o: number, i: number) =>
-      Math.floor(o / candidates.count) * search.orientations +
-      (own ? 0 : gridOrientation(candidates, psis, i, o % candidates.count));
-    const translations = ownShifts === undefined ? search.translations.x.length : particles.length;
-    const each = translations * search.children;
-    const poses = Array.from(result.bestSample, (sample, i): Pose | undefined => {
-      if (sample < 0) return undefined;
-      const inGrid = gridOf(Math.floor(sample / each), i) * each + (sample % each);
-      if (!own) return search.pose(inGrid);
-      const p = particles[i];
-      const { class: k, ...shift } =
-        ownShifts === undefined
-          ? search.pose(inGrid)
-          : {
-              class: Math.floor(sample / each / candidates.count),
-              x: ownShifts[2 * i],
-              y: ownShifts[2 * i + 1],
-            };
-      return { ...shift, rot: state.rot[p], tilt: state.tilt[p], psi: state.psi[p], class: k };
-    });
-    const runOrientation = result.runOrientation.slice();
-    for (const i of particles.keys())
-      for (let run = result.runStart[i]; run < result.runStart[i + 1]; run++)
-        runOrientation[run] = gridOf(runOrientation[run], i);
-    return { result: { ...result, runOrientation }, poses };
   }
 
   /** A batch of which only the lengths matter: for memory plans. */

@@ -1,5 +1,6 @@
 import { shellCounts } from "../geometry/fourier.js";
-import type { BatchResult, IterationInput } from "./iteration.js";
+import type { BatchResult } from "./batch-result.js";
+import type { IterationInput } from "./iteration.js";
 import type { Model } from "./model.js";
 import type { ParticleState } from "./particles.js";
 import type { Pose } from "./search.js";
