@@ -87,9 +87,9 @@ async function transformMap(
   const paddedBox = Math.round(padding * box);
   const given = { paddedBox, scale: padding ** 3 * box, projector, slot, least };
   const declared = runtime.layout.paddedBuffers?.(box, paddedBox, radius);
-  if (declared !== undefined) {
+  if (declared !== undefined && runtime.mapToProjector !== undefined) {
     const work = declared.map(({ kind, name, length }) => runtime.alloc(kind, name, length));
-    await runtime.mapToProjector?.({ ...given, map, box, correct: true, work });
+    await runtime.mapToProjector({ ...given, map, box, correct: true, work });
     freeAll(runtime, work);
     return;
   }

@@ -83,9 +83,9 @@ export async function reconstruct(runtime: Runtime, options: ReconstructOptions)
 async function dataToMap(runtime: Runtime, a: Omit<DataToMap, "work">): Promise<void> {
   const { data, estimate, geometry, paddedBox, map, box, scale } = a;
   const declared = runtime.layout.paddedBuffers?.(box, paddedBox, geometry.radius);
-  if (declared !== undefined) {
+  if (declared !== undefined && runtime.dataToMap !== undefined) {
     const work = declared.map(({ kind, name, length }) => runtime.alloc(kind, name, length));
-    await runtime.dataToMap?.({ ...a, work });
+    await runtime.dataToMap({ ...a, work });
     freeAll(runtime, work);
     return;
   }

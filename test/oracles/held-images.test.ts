@@ -7,6 +7,9 @@ import { openNodeCpu } from "../../src/runtime/cpu/node.js";
 import { tinyPixels } from "../support/golden.js";
 import { tinyContext } from "../support/tiny-run.js";
 
+/** Turned so that orientations settle, and the search becomes finer, within a few iterations. */
+const automatic = { autoRefine: true, autoIgnoreAngles: true, autoResolAngles: true };
+
 /** Three iterations of the tiny set, with the images on the device where `hold` says so; how often its images were read. */
 async function run(hold: readonly boolean[], autoRefine = false) {
   const runtime = await openNodeCpu({ threads: 2, bytes: 2 ** 28 });
@@ -46,6 +49,33 @@ describe("images that stay on the device", () => {
     expect(held.stacks).toEqual([true, false, true]);
     expect(held.reads).toBe(3);
     expect(held.state).toEqual(sent.state);
+  });
+
+  it("leave within an iteration whose search became finer", async () => {
+    const states: Refinement[] = [];
+    let released = 0;
+    for (const holds of [false, true]) {
+      const runtime = await openNodeCpu({ threads: 2, bytes: 2 ** 28 });
+      const context = await tinyContext(runtime, { ...automatic, iter: 3 });
+      const held = new HeldImages(runtime, context.set);
+      const half = Uint8Array.from({ length: context.set.count }, (_, p) => p % 2);
+      let state = await startRefinement(context, [await tinyPixels("ref.mrc")], half);
+      for (let i = 0; i < 3; i++) {
+        const watch = {
+          async chooseBatch() {
+            // The second choice of an iteration falls while its references are on the device.
+            const first = runtime.memory.held.every(({ scope }) => scope === "global");
+            if (held.stack !== undefined && !first) released++;
+            return { size: 7, keep: "nothing" as const, hold: holds && first };
+          },
+        };
+        ({ refinement: state } = await nextIteration({ ...context, held }, state, watch));
+      }
+      await runtime.close();
+      states.push(state);
+    }
+    expect(released).toBeGreaterThan(0);
+    expect(states[1]).toEqual(states[0]);
   });
 
   it("are in the plan to the byte, and give way to what saves more", async () => {
