@@ -213,7 +213,10 @@ export async function expectBatch(
     throw new CapacityError(
       `the batch keeps ${groups} samples in ${runCount} orientations and has room for ${capacity.groups} in ${capacity.runs}; use a smaller batch, or --maxsig`,
     );
-  const screen = batch.listed === undefined && !options.correlation ? readScreenReport(told) : undefined;
+  const screen =
+    batch.listed === undefined && !options.correlation
+      ? readScreenReport(told, particles * orientations * translations)
+      : undefined;
   const samples: CompressedSamples = { ...compressed, groups };
   clock?.lap("coarse");
 

@@ -154,7 +154,8 @@ export interface ScreenReport {
   /** Particles computed in float32 because of the width of their bounds, or because a bound was broken. */
   readonly wide: number;
   readonly broken: number;
-  /** Samples before and after rescoring, and those that were audited. */
+  /** All samples of the particles, those before and after rescoring, and those that were audited. */
+  readonly samples: number;
   readonly candidates: number;
   readonly kept: number;
   readonly audited: number;
@@ -163,13 +164,13 @@ export interface ScreenReport {
 /** Its words, in order: two floats and counts. */
 export const screenReport = ["bound", "ratio", "wide", "broken", "candidates", "kept", "audited"] as const;
 
-/** A report from its words; undefined where no sample went through the screen. */
-export function readScreenReport(words: Uint32Array): ScreenReport | undefined {
+/** A report of `samples` from its words; undefined where none went through the screen. */
+export function readScreenReport(words: Uint32Array, samples: number): ScreenReport | undefined {
   const [bound, ratio] = new Float32Array(words.slice(0, 2).buffer);
   const [, , wide, broken, candidates, kept, audited] = words;
   return candidates === 0 && bound === 0
     ? undefined
-    : { bound, ratio, wide, broken, candidates, kept, audited };
+    : { bound, ratio, wide, broken, samples, candidates, kept, audited };
 }
 
 /** The reports of two batches together. */
@@ -184,6 +185,7 @@ export const joinScreenReports = (
         ratio: Math.max(a.ratio, b.ratio),
         wide: a.wide + b.wide,
         broken: a.broken + b.broken,
+        samples: a.samples + b.samples,
         candidates: a.candidates + b.candidates,
         kept: a.kept + b.kept,
         audited: a.audited + b.audited,

@@ -316,7 +316,10 @@ export function screened(
       best: (await bench.get(best_i)) as Uint32Array,
       sums: Float64Array.from(await bench.get(sum_i)),
       wanted: start[particles],
-      report: readScreenReport((await bench.get(report)) as Uint32Array),
+      report: readScreenReport(
+        (await bench.get(report)) as Uint32Array,
+        particles * orientations * translations,
+      ),
       redone: each((i) => part("state", Uint32Array)[i] !== 0),
       scores: (i) =>
         storedScores(

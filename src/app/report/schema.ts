@@ -68,7 +68,7 @@ const eventSchema = v.variant("kind", [
     screen: v.exactOptional(
       v.object({
         ...{ bound: real, ratio: real, wide: whole, broken: whole },
-        ...{ candidates: whole, kept: whole, audited: whole },
+        ...{ samples: whole, candidates: whole, kept: whole, audited: whole },
       }),
     ),
     seconds: v.object(v.entriesFromList(phases, v.optional(real, 0))),
