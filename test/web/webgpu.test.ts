@@ -79,7 +79,7 @@ describeChromium(`refinement in a tab on WebGPU (seed ${seed})`, () => {
   test("a device that is lost within an iteration costs batches, and the files are those of a run that kept its device", async () => {
     const server = await servePage(built, { prepend: hastyDevice });
     // As little memory as an iteration needs: a particle at a time, so that there are many batches.
-    const address = `${server.url}#/refine?particles=60&box=32&iterations=1&memory=32&seed=${seed}`;
+    const address = `${server.url}#/refine?particles=100&box=32&iterations=1&memory=32&seed=${seed}`;
     const refine = async (meanwhile: (page: Page) => Promise<void>): Promise<Map<string, Buffer>> => {
       const { page, problems } = await openPage(browser, address);
       try {
@@ -95,13 +95,14 @@ describeChromium(`refinement in a tab on WebGPU (seed ${seed})`, () => {
     };
     try {
       const lost = await refine(async (page) => {
-        // The first batch waits for its kernels for longer than checkpoints are apart: there is one after it.
         await expect
           .poll(async () => Number(await page.getByRole("progressbar").getAttribute("aria-valuenow")), {
             timeout: 120_000,
             interval: 100,
           })
-          .toBeGreaterThan(8);
+          .toBeGreaterThan(0);
+        // Longer than checkpoints are apart by that clock.
+        await page.waitForTimeout(3000);
         await loseDevice(page);
       });
       const [warning] = eventsIn(lost).flatMap((event) => (event.kind === "warning" ? [event.message] : []));
@@ -110,7 +111,7 @@ describeChromium(`refinement in a tab on WebGPU (seed ${seed})`, () => {
       expect(told, warning).not.toBeNull();
       const done = Number(told?.[1]);
       expect(done).toBeGreaterThan(0);
-      expect(done).toBeLessThan(60);
+      expect(done).toBeLessThan(100);
       // After the loss it goes on with the next particle, and with none before it.
       const events = eventsIn(lost);
       const after = events.findIndex(({ kind }) => kind === "warning");
