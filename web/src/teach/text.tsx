@@ -3,6 +3,10 @@ import words from "./text/en.json" with { type: "json" };
 
 export { words };
 
+/** A text with its places filled in: `{name}` stands for the value of that name. */
+export const fill = (text: string, values: Readonly<Record<string, string | number>>): string =>
+  text.replace(/\{(\w+)\}/g, (place, name: string) => String(values[name] ?? place));
+
 /** Text with marks: `{slice|words}` in the colour of slices, and the like. */
 export function Rich({ text }: { readonly text: string }) {
   const parts: ComponentChildren[] = [];
