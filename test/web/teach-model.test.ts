@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { type Case, makeCase, shape, truth } from "../../src/app/small-case/case.js";
+import { children, parents, select } from "../../src/app/small-case/select.js";
 import { scopes } from "../../src/runtime/arena.js";
 import { scoreStrategies } from "../../src/runtime/contract.js";
 import { openReference } from "../../src/runtime/reference/index.js";
@@ -9,7 +11,6 @@ import { replayFirstFit, replayStack } from "../../src/runtime/replay.js";
 import { parseTrace } from "../../src/runtime/trace.js";
 import { loadShaderFile } from "../../src/runtime/webgpu/node.js";
 import { weightsFault } from "../../src/runtime/weights.js";
-import { type Case, makeCase, shape, truth } from "../../web/src/teach/model/case.js";
 import {
   computeDifferences,
   countedRun,
@@ -38,15 +39,7 @@ import {
   tileLine,
 } from "../../web/src/teach/model/puzzles.js";
 import { hideable, places, readState, writeState } from "../../web/src/teach/model/state.js";
-import {
-  breakEven,
-  children,
-  elementOf,
-  globalSearch,
-  layoutBytes,
-  parents,
-  select,
-} from "../../web/src/teach/model/weights.js";
+import { breakEven, elementOf, globalSearch, layoutBytes } from "../../web/src/teach/model/weights.js";
 import { keptTrace, recordRefinement } from "../support/teach-trace.js";
 import { asked, largest, total, wall } from "../support/traces.js";
 

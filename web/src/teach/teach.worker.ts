@@ -1,16 +1,16 @@
 import { expose } from "comlink";
+import { type Case, coarseScores, makeCase, shape } from "../../../src/app/small-case/case.js";
+import { select } from "../../../src/app/small-case/select.js";
 import { type Runtime, type ScoreStrategy, scoreStrategies } from "../../../src/runtime/contract.js";
 import { openReference } from "../../../src/runtime/reference/index.js";
 import { cpuTolerances, webGpuTolerances } from "../../../src/runtime/tolerances.js";
 import { loadShaderText, requestBrowserAdapter } from "../../../src/runtime/webgpu/browser.js";
 import { openWebGpu } from "../../../src/runtime/webgpu/index.js";
 import type { LaunchCount } from "./kernel/machine.js";
-import { type Case, coarseScores, makeCase, shape } from "./model/case.js";
 import { readTiles, type TileTable } from "./model/counts.js";
 import { computeDifferences, countedRun, type Differences, readsOf, relativeError } from "./model/gsd.js";
 import { checkTileIndex } from "./model/puzzles.js";
 import { type RaceRow, type RaceSize, race } from "./model/race.js";
-import { select } from "./model/weights.js";
 
 /** What a strategy did on the small case, counted lane by lane. */
 export interface StrategyCounts {

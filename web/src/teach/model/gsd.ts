@@ -1,7 +1,7 @@
+import { type Case, coarseScores, imageConstants, shape } from "../../../../src/app/small-case/case.js";
 import type { Runtime, ScoreStrategy } from "../../../../src/runtime/contract.js";
 import type { ShaderLoader } from "../../../../src/runtime/webgpu/shader.js";
 import { type Access, type LaunchCount, openCounting } from "../kernel/machine.js";
-import { type Case, coarseScores, imageConstants, shape } from "./case.js";
 
 /**
  * Every number that the view of the squared differences shows, from the runtime that is given (the reference): scores of

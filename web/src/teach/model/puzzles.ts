@@ -1,7 +1,7 @@
+import type { Case } from "../../../../src/app/small-case/case.js";
 import { Arena, type ArenaBlock, alignUp, type Scope, scopes } from "../../../../src/runtime/arena.js";
 import type { ShaderLoader } from "../../../../src/runtime/webgpu/shader.js";
 import { KernelError } from "../kernel/compile.js";
-import type { Case } from "./case.js";
 import { operandReads, tileBytes } from "./counts.js";
 import { countedRun, relativeError } from "./gsd.js";
 

@@ -1,8 +1,8 @@
+import { put } from "../../../../src/app/small-case/case.js";
 import { type Runtime, type ScoreStrategy, scoreStrategies } from "../../../../src/runtime/contract.js";
 import { openReference } from "../../../../src/runtime/reference/index.js";
 import { coarseScratch, makePhases, makePixels, pixelTable } from "../../../../src/runtime/tables.js";
 import { Random } from "../../../../src/runtime/verify/harness.js";
-import { put } from "./case.js";
 import type { CoarseShape } from "./counts.js";
 import { relativeError } from "./gsd.js";
 

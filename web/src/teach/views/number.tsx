@@ -1,5 +1,5 @@
+import { shape, size } from "../../../../src/app/small-case/case.js";
 import { Measure } from "../../shell/ui.js";
-import { shape, size } from "../model/case.js";
 import { partialSums, sampleOf } from "../model/gsd.js";
 import { Choice, Figure, heat, Slider, type ViewProps } from "../parts.js";
 import type { Prepared } from "../teach.worker.js";

@@ -1,5 +1,5 @@
+import { shape } from "../../../../src/app/small-case/case.js";
 import { Measure } from "../../shell/ui.js";
-import { shape } from "../model/case.js";
 import { sampleOf } from "../model/gsd.js";
 import { Figure, heat, Matrix, type ViewProps } from "../parts.js";
 import type { Prepared } from "../teach.worker.js";

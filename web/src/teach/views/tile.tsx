@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
+import { shape } from "../../../../src/app/small-case/case.js";
 import { badges, bestRuntime, race, races } from "../compute.js";
-import { shape } from "../model/case.js";
 import { operandReads, tileBytes } from "../model/counts.js";
 import { partialSums } from "../model/gsd.js";
 import { workgroupLimit } from "../model/puzzles.js";

@@ -1,16 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
+import { rotations, shape, shifts } from "../../../../src/app/small-case/case.js";
+import { children, parents, type Selection } from "../../../../src/app/small-case/select.js";
 import { Measure } from "../../shell/ui.js";
 import { compute } from "../compute.js";
-import { rotations, shape, shifts } from "../model/case.js";
-import {
-  breakEven,
-  children,
-  elementOf,
-  globalSearch,
-  layoutBytes,
-  parents,
-  type Selection,
-} from "../model/weights.js";
+import { breakEven, elementOf, globalSearch, layoutBytes } from "../model/weights.js";
 import { Choice, Figure, heat, Slider, type ViewProps } from "../parts.js";
 import type { Prepared } from "../teach.worker.js";
 import { bytesText, From, number } from "../text.js";

@@ -1,7 +1,7 @@
-import { putCandidates, putTables } from "../../../../src/em/orientations.js";
-import { allocProjector, fillProjector } from "../../../../src/em/reference.js";
-import { makeSearch, type Search } from "../../../../src/em/search.js";
-import { orientationGrid } from "../../../../src/geometry/sampling.js";
+import { putCandidates, putTables } from "../../em/orientations.js";
+import { allocProjector, fillProjector } from "../../em/reference.js";
+import { makeSearch, type Search } from "../../em/search.js";
+import { orientationGrid } from "../../geometry/sampling.js";
 import type {
   BufferKind,
   CentredGeometry,
@@ -10,8 +10,8 @@ import type {
   PixelSet,
   Runtime,
   ScoreStrategy,
-} from "../../../../src/runtime/contract.js";
-import { openReference } from "../../../../src/runtime/reference/index.js";
+} from "../../runtime/contract.js";
+import { openReference } from "../../runtime/reference/index.js";
 import {
   coarseScratch,
   ctfRow,
@@ -20,8 +20,8 @@ import {
   pixelTable,
   pixelX,
   pixelY,
-} from "../../../../src/runtime/tables.js";
-import { Random } from "../../../../src/runtime/verify/harness.js";
+} from "../../runtime/tables.js";
+import { Random } from "../../runtime/verify/harness.js";
 
 /** The small true case: 4 particles, 6 orientations, 3 translations, the 32 pixels of an 8 x 8 half transform that count. */
 export const shape = { particles: 4, orientations: 6, translations: 3, pixels: 32 } as const;
