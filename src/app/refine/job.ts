@@ -1,18 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileError, nodeDisk } from "../../formats/node.js";
+import { manifest } from "../manifest.js";
 import { startProgress } from "../progress.js";
 import { parseRefineArguments } from "./arguments.js";
 import { freeBytes, openRuntime } from "./device.js";
 import { EventLog } from "./event-log.js";
 import { Pipeline } from "./pipeline.js";
 import { AbortedError, type JobHost, runJob } from "./run.js";
-
-const version = (
-  JSON.parse(readFileSync(new URL("../../../../package.json", import.meta.url), "utf8")) as {
-    version: string;
-  }
-).version;
 
 /** `cryotile refine`: the whole run, from its files to its files. */
 export async function refine(argv: readonly string[]): Promise<void> {
@@ -31,7 +26,7 @@ export async function refine(argv: readonly string[]): Promise<void> {
   log.open(continueFrom !== undefined);
   const host: JobHost = {
     disk: nodeDisk,
-    version,
+    version: manifest.version,
     freeBytes,
     openRuntime,
     log: (event) => log.add(event),
