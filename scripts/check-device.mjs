@@ -97,8 +97,7 @@ const simulate = (folder, count) =>
       ...["--n", String(count), "--o", folder],
     ),
   );
-const order = values.quick ? "0" : "2";
-const refineOptions =
+const refineOptions = (order) =>
   `--ctf --particle_diameter 180 --flatten_solvent --zero_mask --offset_range 5 --offset_step 2 --norm --scale --tau2_fudge 4 --healpix_order ${order} --random_seed 1`.split(
     " ",
   );
@@ -160,8 +159,17 @@ function sanitizeCuda(work) {
   const few = join(work, "few");
   const output = join(work, "sanitized");
   const iteration = [
-    ...cli("refine", "--i", "particles.star", "--ref", "ref_lp30.mrc", "--ini_high", "30", ...refineOptions),
-    ..."--healpix_order 0 --iter 1 --runtime cuda --software --o".split(" "),
+    ...cli(
+      "refine",
+      "--i",
+      "particles.star",
+      "--ref",
+      "ref_lp30.mrc",
+      "--ini_high",
+      "30",
+      ...refineOptions(0),
+    ),
+    ..."--iter 1 --runtime cuda --software --o".split(" "),
     join(output, "run"),
   ];
   for (const tool of ["memcheck", "racecheck"])
@@ -188,7 +196,14 @@ function repeatCuda(work, set) {
   const refine = (folder, ...extra) => {
     mkdirSync(join(work, folder));
     const runtime = ["--runtime", "cuda", "--software", "--o", join(work, folder, "run")];
-    const args = cli("refine", ...start, ...refineOptions, ...iterations, ...runtime, ...extra);
+    const args = cli(
+      "refine",
+      ...start,
+      ...refineOptions(values.quick ? 0 : 2),
+      ...iterations,
+      ...runtime,
+      ...extra,
+    );
     return run(`refine, ${folder} run`, process.execPath, args, { cwd: set });
   };
   const hash = (folder) => {
