@@ -11,6 +11,11 @@ const stamp = join(root, "node_modules", ".cryotile-setup");
 const peers = [
   { name: "RELION", package: "relion", present: () => onPath("relion_refine") },
   { name: "Chromium", package: "chromium", present: () => onPath("chromium") },
+  {
+    name: "Firefox",
+    package: "firefox-esr",
+    present: () => onPath("firefox") || onPath("firefox-esr"),
+  },
   { name: "Vulkan", package: "libvulkan1 mesa-vulkan-drivers", present: hasVulkan },
   {
     name: "C++ compiler",

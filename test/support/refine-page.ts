@@ -43,27 +43,30 @@ export async function iterationsShown(page: Page): Promise<number> {
   return Number.parseInt(text ?? "", 10);
 }
 
-/** Files of a job as the browser stores them, by path. */
-export async function storedFiles(page: Page, job: string): Promise<Map<string, Buffer>> {
-  const files = await page.evaluate(async (name) => {
-    const found: [string, string][] = [];
-    const walk = async (folder: FileSystemDirectoryHandle, before: string): Promise<void> => {
-      for await (const [entry, handle] of folder.entries()) {
-        if (handle.kind === "directory") {
-          await walk(handle as FileSystemDirectoryHandle, `${before}${entry}/`);
-          continue;
-        }
-        const bytes = new Uint8Array(await (await (handle as FileSystemFileHandle).getFile()).arrayBuffer());
-        let text = "";
-        for (let at = 0; at < bytes.length; at += 8192)
-          text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-        found.push([`${before}${entry}`, btoa(text)]);
+/** To be run in a page: the files of a job as the browser stores them, by path, in base64. */
+export async function filesOfJob(name: string): Promise<[string, string][]> {
+  const found: [string, string][] = [];
+  const walk = async (folder: FileSystemDirectoryHandle, before: string): Promise<void> => {
+    for await (const [entry, handle] of folder.entries()) {
+      if (handle.kind === "directory") {
+        await walk(handle as FileSystemDirectoryHandle, `${before}${entry}/`);
+        continue;
       }
-    };
-    const jobs = await (await navigator.storage.getDirectory()).getDirectoryHandle("jobs");
-    await walk(await jobs.getDirectoryHandle(name), "");
-    return found;
-  }, job);
+      const bytes = new Uint8Array(await (await (handle as FileSystemFileHandle).getFile()).arrayBuffer());
+      let text = "";
+      for (let at = 0; at < bytes.length; at += 8192)
+        text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+      found.push([`${before}${entry}`, btoa(text)]);
+    }
+  };
+  const jobs = await (await navigator.storage.getDirectory()).getDirectoryHandle("jobs");
+  await walk(await jobs.getDirectoryHandle(name), "");
+  return found;
+}
+
+/** Files of a job as Chromium stores them, by path. */
+export async function storedFiles(page: Page, job: string): Promise<Map<string, Buffer>> {
+  const files = await page.evaluate(filesOfJob, job);
   return new Map(files.map(([path, text]) => [path, Buffer.from(text, "base64")]));
 }
 

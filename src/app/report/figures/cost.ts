@@ -40,15 +40,16 @@ export function memoryFigure(job: JobRecord): Figure | undefined {
   const summary = `Iteration ${event.iteration}: the top pointer of the arena went up to ${memory(peak)}. ${planned}`;
   const y = { type: "linear", label: `Top pointer (${unit.name})`, labelArrow: "none", grid: true } as const;
   const steps = points.map(([seconds, bytes]) => ({ seconds, top: bytes / unit.bytes }));
-  const along = { x: "seconds", y: "top", curve: "step-after" } as const;
+  const along = { x: "seconds", curve: "step-after" } as const;
   const drawing = draw("memory", title, summary, {
     width: 1160,
     height: 260,
     x: { label: "Time (s)", labelArrow: "none", domain: [0, Math.max(...points.map(([s]) => s), 1e-3)] },
     y: { ...y, domain: [0, (1.12 * Math.max(peak, plan ?? 0, 1)) / unit.bytes] },
     marks: [
-      Plot.areaY(steps, { ...along, fill: "var(--series-0)", fillOpacity: 0.14 }),
-      Plot.line(steps, { ...along, stroke: "var(--series-0)", strokeWidth: 1.25 }),
+      // With y alone, events at the same time would be stacked upon each other.
+      Plot.areaY(steps, { ...along, y1: 0, y2: "top", fill: "var(--series-0)", fillOpacity: 0.14 }),
+      Plot.line(steps, { ...along, y: "top", stroke: "var(--series-0)", strokeWidth: 1.25 }),
       ...(plan === undefined
         ? []
         : [
