@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import { proxy, type Remote, wrap } from "comlink";
 import type { CaseName } from "../../../src/app/small-case/recipes.js";
+import type { Selection } from "../../../src/app/small-case/select.js";
 import type { RaceRow, RaceSize } from "./model/race.js";
 import type { Badge, Prepared, TeachApi } from "./teach.worker.js";
 
@@ -48,6 +49,17 @@ export async function prepare(name: CaseName): Promise<void> {
     } catch (error) {
       own.badges.value = [...own.badges.value, { runtime: kind, reason: (error as Error).message }];
     }
+}
+
+let latest = 0;
+let selecting: Promise<unknown> = Promise.resolve();
+/** The selection of a case; undefined where another was asked for before this one began: a slider asks faster than a worker answers. */
+export function selectLatest(name: CaseName, fraction: number): Promise<Selection | undefined> {
+  latest++;
+  const own = latest;
+  const found = selecting.then(() => (own === latest ? compute().select(name, fraction) : undefined));
+  selecting = found.catch(() => undefined);
+  return found;
 }
 
 export interface Race {

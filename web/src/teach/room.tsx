@@ -2,21 +2,26 @@ import { useEffect, useRef } from "preact/hooks";
 import type { RoomProps } from "../shell/rooms.js";
 import { formatHash, go, parseHash } from "../shell/route.js";
 import { Notice } from "../shell/ui.js";
-import { badges, prepare, prepared, problem } from "./compute.js";
+import { cases, prepare } from "./compute.js";
 import {
   type ChapterName,
+  caseSizes,
   chapters,
   type Hideable,
+  hasCases,
   hideable,
   neighbour,
   type Place,
   readState,
+  shownCase,
   type TeachState,
+  withCase,
   writeState,
 } from "./model/state.js";
 import "./figures.css";
 import "./panels.css";
 import "./teach.css";
+import { Choice } from "./parts.js";
 import type { Prepared } from "./teach.worker.js";
 import { Rich, words } from "./text.js";
 import { Formula } from "./views/formula.js";
@@ -112,15 +117,18 @@ function View({ state, all }: { readonly state: TeachState; readonly all: Prepar
   }
 }
 
-/** How near the runtimes of this machine are to the reference on the small case. */
+/** How near the runtimes of this machine are to the reference on the case that is shown. */
 function Agreement({ all }: { readonly all: Prepared }) {
-  const worst = Math.max(...Object.values(all.strategies).map(({ error }) => error));
+  const { badges } = cases[all.data.name];
+  const worst = all.strategies && Math.max(...Object.values(all.strategies).map(({ error }) => error));
   return (
     <details class="teach-details">
       <summary>The same numbers everywhere</summary>
       <ul>
         <li>float64 reference: defines them</li>
-        <li>the WGSL kernels, run lane by lane in float64: within {worst.toExponential(1)}</li>
+        {worst !== undefined && (
+          <li>the WGSL kernels, run lane by lane in float64: within {worst.toExponential(1)}</li>
+        )}
         {badges.value.map((badge) => (
           <li key={badge.runtime}>
             {"reason" in badge
@@ -190,13 +198,15 @@ const titleOf = (place: Place) => words.steps[place.step].title;
 export default function Teach({ route }: RoomProps) {
   const state = readState(route.parts, route.query);
   const { place } = state;
+  const shown = shownCase(state);
+  const { prepared, problem } = cases[shown];
   const all = prepared.value;
   const heading = useRef<HTMLHeadingElement>(null);
   const seen = useRef(place.step);
   const [before, after] = [neighbour(place, -1), neighbour(place, 1)];
   useEffect(() => {
-    prepare();
-  }, []);
+    prepare(shown);
+  }, [shown]);
   useEffect(() => {
     document.documentElement.toggleAttribute("data-embed", state.embedded);
     return () => document.documentElement.removeAttribute("data-embed");
@@ -233,7 +243,9 @@ export default function Teach({ route }: RoomProps) {
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   }, []);
-  const { title, body } = words.steps[place.step];
+  const text = words.steps[place.step];
+  const { title } = text;
+  const body = shown === "box64" && "body64" in text ? text.body64 : text.body;
   const steps: readonly string[] = chapters.find(({ name }) => name === place.chapter)?.steps ?? [];
   const kernel = kernelOf[place.step as keyof typeof kernelOf];
   const hidden = (name: Hideable) => state.hidden.includes(name);
@@ -255,7 +267,12 @@ export default function Teach({ route }: RoomProps) {
             </p>
           ))}
           {place.chapter === "gsd" && !hidden("formula") && (
-            <Formula step={place.step} depth={place.step === "tile" ? state.depth : 16} part={state.part} />
+            <Formula
+              step={place.step}
+              depth={place.step === "tile" ? state.depth : 16}
+              part={state.part}
+              pixels={caseSizes[shown].pixels}
+            />
           )}
           {all !== undefined && place.chapter === "gsd" && !hidden("numbers") && <Agreement all={all} />}
           {all !== undefined && kernel !== undefined && !hidden("code") && (
@@ -299,13 +316,25 @@ export default function Teach({ route }: RoomProps) {
           </p>
         </div>
         <div class="teach-stage">
+          {hasCases(place) && (
+            <Choice
+              name={words.cases.name}
+              options={(["tiny", "box64"] as const).map((value) => ({ value, label: words.cases[value] }))}
+              value={shown}
+              onChange={(name) => show(withCase(state, name), { replace: true })}
+            />
+          )}
           {problem.value !== undefined && (
             <Notice kind="problem">
               The numbers could not be computed: {problem.value}. Reload the page.
             </Notice>
           )}
           {all === undefined ? (
-            problem.value === undefined && <p class="quiet">Computing the small case…</p>
+            problem.value === undefined && (
+              <p class="quiet" role="status">
+                {shown === "tiny" ? "Computing the small case…" : words.cases.wait}
+              </p>
+            )
           ) : (
             <View state={state} all={all} />
           )}

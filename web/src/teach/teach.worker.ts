@@ -11,8 +11,8 @@ import type { LaunchCount } from "./kernel/machine.js";
 import { type PartCounts, readTiles, type TileTable } from "./model/counts.js";
 import { computeDifferences, countedRun, type Differences, readsOf, relativeError } from "./model/gsd.js";
 import { checkTileIndex } from "./model/puzzles.js";
-import type { CaseData } from "./model/terms.js";
 import { type RaceRow, type RaceSize, race } from "./model/race.js";
+import type { CaseData } from "./model/terms.js";
 
 /** What a strategy did on the tiny case, counted lane by lane. */
 export interface StrategyCounts {

@@ -1,4 +1,9 @@
-import { type Case, type CaseShape, coarseScores, imageConstants } from "../../../../src/app/small-case/case.js";
+import {
+  type Case,
+  type CaseShape,
+  coarseScores,
+  imageConstants,
+} from "../../../../src/app/small-case/case.js";
 import type { Runtime, ScoreStrategy } from "../../../../src/runtime/contract.js";
 import type { ShaderLoader } from "../../../../src/runtime/webgpu/shader.js";
 import { type Access, type LaunchCount, openCounting } from "../kernel/machine.js";
@@ -92,4 +97,22 @@ export function relativeError(found: ArrayLike<number>, expected: ArrayLike<numb
     total += expected[at] ** 2;
   }
   return Math.sqrt(difference / total);
+}
+
+/** How near each sample is, from 0 to 1 within its particle. */
+export function nearness(
+  { particles, orientations, translations }: CaseShape,
+  values: Float64Array,
+): Float64Array {
+  const each = orientations * translations;
+  const shares = new Float64Array(values.length);
+  for (let i = 0; i < particles; i++) {
+    const own = values.subarray(i * each, (i + 1) * each);
+    const [least, most] = [Math.min(...own), Math.max(...own)];
+    shares.set(
+      own.map((value) => (most - value) / (most - least)),
+      i * each,
+    );
+  }
+  return shares;
 }

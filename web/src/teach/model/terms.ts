@@ -77,13 +77,11 @@ export function partialSums(data: CaseData, block: Block): (to: number) => Float
       }
     return sums;
   };
-  const held = [new Float64Array(rows * columns)];
+  const held: Float64Array[] = [new Float64Array(rows * columns)];
   return (to) => {
     const whole = Math.floor(to / heldEvery);
     while (held.length <= whole)
-      held.push(
-        add(held[held.length - 1].slice(), (held.length - 1) * heldEvery, held.length * heldEvery),
-      );
+      held.push(add(held[held.length - 1].slice(), (held.length - 1) * heldEvery, held.length * heldEvery));
     return add(held[whole].slice(), whole * heldEvery, to);
   };
 }

@@ -8,11 +8,7 @@ import {
 } from "../../../../src/runtime/weights.js";
 
 /** Which element of the compressed values something is: particle, parent, child. */
-export function elementOf(
-  shape: CaseShape,
-  { start_i, firstSample_g }: CompressedWeights,
-  element: number,
-) {
+export function elementOf(shape: CaseShape, { start_i, firstSample_g }: CompressedWeights, element: number) {
   const children = childrenOf(shape);
   const group = Math.floor(element / children);
   const child = element % children;

@@ -1,0 +1,271 @@
+import type { TargetedKeyboardEvent, TargetedPointerEvent } from "preact";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { isDark } from "../shell/theme.js";
+import { signed } from "./parts.js";
+
+/** Steps of the density scale, finer than those that text can stand on. */
+const heatSteps = 33;
+export const heatScale: readonly string[] = Array.from({ length: heatSteps }, (_, step) => {
+  const at = (8 * step) / (heatSteps - 1);
+  const low = Math.min(7, Math.floor(at));
+  return `color-mix(in oklab, var(--heat-${low + 1}) ${Math.round(100 * (at - low))}%, var(--heat-${low}))`;
+});
+/** The step of a scale for a share from 0 to 1. */
+export const stepOf = (share: number, scale: readonly string[] = heatScale): number =>
+  Math.min(scale.length - 1, Math.max(0, Math.floor(share * scale.length)));
+
+/** Signed shares from -1 to 1: `stepOf((1 + share) / 2, signedScale)`. */
+export const signedScale: readonly string[] = Array.from(
+  { length: 65 },
+  (_, step) => signed(step / 32 - 1).background,
+);
+
+/** A hue of the palette from a quarter of its strength to all of it. */
+export const hueScale = (hue: "series-0" | "series-1"): readonly string[] =>
+  Array.from(
+    { length: 16 },
+    (_, step) => `color-mix(in oklab, var(--${hue}) ${25 + 5 * step}%, var(--panel))`,
+  );
+
+let probe: HTMLElement | undefined;
+const resolved = new Map<string, string>();
+/** A colour of the theme in use, without variables: what a canvas understands. */
+function resolve(colour: string, dark: boolean): string {
+  const key = `${dark} ${colour}`;
+  const known = resolved.get(key);
+  if (known !== undefined) return known;
+  if (probe === undefined) {
+    probe = document.createElement("span");
+    probe.hidden = true;
+    document.body.append(probe);
+  }
+  probe.style.color = colour;
+  const found = getComputedStyle(probe).color;
+  resolved.set(key, found);
+  return found;
+}
+
+export interface PictureProps {
+  readonly rows: number;
+  readonly columns: number;
+  /** Step of the scale of each cell, row by row; -1 stays empty. A new array is a new picture. */
+  readonly shades: Int16Array;
+  readonly scale: readonly string[];
+  /** Width by height. Default: square cells. */
+  readonly aspect?: number;
+}
+
+/** Device pixels from which cells stand apart from each other. */
+const apartFrom = 6;
+
+function paint(canvas: HTMLCanvasElement, { rows, columns, shades, scale }: PictureProps, dark: boolean) {
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((side) =>
+    Math.round(side * devicePixelRatio),
+  );
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d");
+  if (context === null) return;
+  const edges = (count: number, length: number) =>
+    Array.from({ length: count + 1 }, (_, at) => Math.round((at * length) / count));
+  const [x, y] = [edges(columns, width), edges(rows, height)];
+  const gap =
+    Math.min(width / columns, height / rows) > apartFrom ? Math.max(1, Math.round(devicePixelRatio)) : 0;
+  for (const [step, colour] of scale.entries()) {
+    context.fillStyle = resolve(colour, dark);
+    for (let at = shades.indexOf(step); at >= 0; at = shades.indexOf(step, at + 1)) {
+      const [row, column] = [Math.floor(at / columns), at % columns];
+      context.fillRect(x[column], y[row], x[column + 1] - x[column] - gap, y[row + 1] - y[row] - gap);
+    }
+  }
+}
+
+/** Cells in colour, few or many, on one canvas. */
+export function Picture(props: PictureProps) {
+  const { rows, columns, shades, scale } = props;
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const dark = isDark();
+  const draw = useRef(() => {});
+  draw.current = () => canvas.current !== null && paint(canvas.current, props, dark);
+  useLayoutEffect(() => draw.current(), [shades, scale, rows, columns, dark]);
+  useLayoutEffect(() => {
+    const own = canvas.current;
+    if (own === null) return;
+    const observer = new ResizeObserver(() => {
+      if (own.width !== Math.round(own.clientWidth * devicePixelRatio)) draw.current();
+    });
+    observer.observe(own);
+    return () => observer.disconnect();
+  }, []);
+  return (
+    <canvas
+      ref={canvas}
+      class="teach-picture"
+      style={{ aspectRatio: String(props.aspect ?? columns / rows) }}
+    />
+  );
+}
+
+const percent = (part: number, whole: number) => `${(100 * part) / whole}%`;
+/** Where a block of cells lies in its picture. */
+const place = (
+  { rows, columns }: PictureProps,
+  row: number,
+  column: number,
+  height = 1,
+  width = 1,
+): Record<string, string> => ({
+  left: percent(column, columns),
+  top: percent(row, rows),
+  width: percent(width, columns),
+  height: percent(height, rows),
+});
+
+/** The cell under a pointer. */
+function cellAt(
+  { rows, columns }: PictureProps,
+  event: TargetedPointerEvent<HTMLElement>,
+): readonly [number, number] {
+  const { left, top, width, height } = event.currentTarget.getBoundingClientRect();
+  const inside = (share: number, count: number) =>
+    Math.min(count - 1, Math.max(0, Math.floor(share * count)));
+  return [inside((event.clientY - top) / height, rows), inside((event.clientX - left) / width, columns)];
+}
+
+/** A picture with one marked cell that a click moves. A control beside it does the same by keyboard. */
+export function MarkedPicture({
+  picture,
+  marked,
+  label,
+  onPoint,
+}: {
+  readonly picture: PictureProps;
+  readonly marked?: readonly [number, number] | undefined;
+  readonly label: string;
+  readonly onPoint: (row: number, column: number) => void;
+}) {
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the control beside it does the same by keyboard
+    <div
+      class="teach-frame"
+      role="img"
+      aria-label={label}
+      onClick={(event) => onPoint(...cellAt(picture, event as unknown as TargetedPointerEvent<HTMLElement>))}
+    >
+      <Picture {...picture} />
+      {marked !== undefined && <span class="teach-here" style={place(picture, ...marked)} />}
+    </div>
+  );
+}
+
+const moves: Readonly<Record<string, readonly [number, number] | undefined>> = {
+  ArrowUp: [-1, 0],
+  ArrowDown: [1, 0],
+  ArrowLeft: [0, -1],
+  ArrowRight: [0, 1],
+  Home: [0, Number.NEGATIVE_INFINITY],
+  End: [0, Number.POSITIVE_INFINITY],
+};
+
+/**
+ * A table too large for its numbers, as a picture: a grid for assistive technology that holds the chosen cell alone. Arrow keys and the pointer
+ * move the choice; the line below reads the cell under the pointer, else the chosen one.
+ */
+export function PictureGrid({
+  name,
+  picture,
+  chosen,
+  onChoose,
+  read,
+  block,
+  lines,
+  heads,
+}: {
+  readonly name: string;
+  readonly picture: PictureProps;
+  readonly chosen: readonly [number, number];
+  readonly onChoose: (row: number, column: number) => void;
+  /** A cell in words. */
+  readonly read: (row: number, column: number) => string;
+  /** A framed block: first row, first column, rows, columns. */
+  readonly block?: readonly [number, number, number, number];
+  /** Rows and columns before which a line is drawn. */
+  readonly lines?: { readonly rows: readonly number[]; readonly columns: readonly number[] };
+  /** Words over equal parts of the columns. */
+  readonly heads?: readonly string[];
+}) {
+  const [pointed, setPointed] = useState<readonly [number, number]>();
+  const { rows, columns } = picture;
+  const [row, column] = chosen;
+  const within = (at: number, count: number) => Math.min(count - 1, Math.max(0, at));
+  const onKey = (event: TargetedKeyboardEvent<HTMLElement>) => {
+    const by = moves[event.key];
+    if (by === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    onChoose(within(row + by[0], rows), within(column + by[1], columns));
+  };
+  const onPoint = (event: TargetedPointerEvent<HTMLElement>) => {
+    const cell = cellAt(picture, event);
+    if (event.type === "pointerdown" || event.buttons === 1) onChoose(...cell);
+    setPointed(cell);
+  };
+  return (
+    <figure class="teach-figure">
+      {heads !== undefined && (
+        <div class="teach-heads" aria-hidden="true">
+          {heads.map((head) => (
+            <span key={head}>{head}</span>
+          ))}
+        </div>
+      )}
+      <div
+        class="teach-frame"
+        onPointerDown={onPoint}
+        onPointerMove={onPoint}
+        onPointerLeave={() => setPointed(undefined)}
+      >
+        <Picture {...picture} />
+        {lines !== undefined && (
+          <svg
+            class="teach-lines"
+            viewBox={`0 0 ${columns} ${rows}`}
+            preserveAspectRatio="none"
+            aria-hidden="true"
+          >
+            <path
+              d={[
+                ...lines.rows.map((at) => `M0 ${at}H${columns}`),
+                ...lines.columns.map((at) => `M${at} 0V${rows}`),
+              ].join("")}
+            />
+          </svg>
+        )}
+        {block !== undefined && <span class="teach-block" style={place(picture, ...block)} />}
+        {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a table whose cells are chosen is a grid */}
+        <table role="grid" aria-label={name} aria-rowcount={rows} aria-colcount={columns}>
+          <tbody>
+            <tr aria-rowindex={row + 1}>
+              <td
+                // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a cell of a table that is a grid
+                role="gridcell"
+                tabIndex={0}
+                aria-colindex={column + 1}
+                aria-selected="true"
+                class="teach-here"
+                style={place(picture, row, column)}
+                onKeyDown={onKey}
+              >
+                <span class="visually-hidden">{read(row, column)}</span>
+              </td>
+            </tr>
+          </tbody>
+        </table>
+      </div>
+      <figcaption>
+        {name}
+        <output class="teach-reading">{read(...(pointed ?? chosen))}</output>
+      </figcaption>
+    </figure>
+  );
+}
