@@ -104,7 +104,9 @@ const box64: Recipe = {
     [76, 3],
     [21, 8],
   ],
-  density: () => modelDensity(proceduralMolecule(pointGroup("C1"), seed), 64, 2, 4),
+  // Of a size that makes the weights of the pixels about 1.
+  density: () =>
+    modelDensity(proceduralMolecule(pointGroup("C1"), seed), 64, 2, 4).map((value) => 40 * value),
   noise: () => 12,
   defocus: 9000,
   defocusStep: 1500,

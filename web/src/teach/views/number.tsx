@@ -158,13 +158,14 @@ export function NumberView(props: ViewProps & { readonly all: Prepared }) {
         value={k}
         least={0}
         most={pixels - 1}
-        text={fill(text.pixelAt, { at: k + 1, all: pixels, xy: data.xy[k].join(", ") })}
+        text={fill(text.pixelAt, { at: number(k + 1), all: number(pixels), xy: data.xy[k].join(", ") })}
         onChange={choose}
       />
       <Figure
         note={
           <>
-            {fill(text.sumNote, { to: k + 1, size, pixels })} <From origin="reference" />
+            {fill(text.sumNote, { to: number(k + 1), size, pixels: number(pixels) })}{" "}
+            {data.name !== "tiny" && text.root} <From origin="reference" />
           </>
         }
       >
@@ -174,7 +175,7 @@ export function NumberView(props: ViewProps & { readonly all: Prepared }) {
         </svg>
       </Figure>
       <dl class="teach-line">
-        <Measure name="w" value={data.weights_ik[i * pixels + k].toPrecision(3)} />
+        <Measure name="w" value={data.weights_ik[i * pixels + k].toFixed(2)} />
         <Measure name="C S" value={complex(model, k)} />
         <Measure name="X e" value={complex(moved, k)} />
         <Measure name={fill(text.termAt, { at: k + 1 })} value={terms[k].toFixed(3)} />

@@ -110,7 +110,7 @@ function Pictures({ state, update, all }: Props) {
       most,
       energy: {
         ...picture(orientations, particles, (row, p) => energy_io[p * orientations + row]),
-        aspect: 1.2,
+        aspect: 2.4,
       },
       constant: { ...picture(1, particles, (_, p) => constant_i[p]), aspect: 12 },
       cross: { ...picture(orientations, columns, of(cross_iot)), aspect: 1.2 },
@@ -148,13 +148,6 @@ function Pictures({ state, update, all }: Props) {
         }
       />
       <PictureGrid
-        {...wide}
-        name={fill(text.crossTable, productSizes(shape))}
-        picture={pictures.cross}
-        read={reader(cross_iot)}
-      />
-      <PictureGrid {...wide} name={text.diff2Table} picture={pictures.diff2} read={reader(diff2_iot)} />
-      <PictureGrid
         {...particle}
         name={fill(text.constantBeyond, { most: pictures.most.toFixed(0) })}
         picture={pictures.constant}
@@ -162,6 +155,13 @@ function Pictures({ state, update, all }: Props) {
         onChoose={(_, p) => update({ i: p })}
         read={(_, p) => fill(text.constantCell, { i: p + 1, value: constant_i[p].toFixed(2) })}
       />
+      <PictureGrid
+        {...wide}
+        name={fill(text.crossTable, productSizes(shape))}
+        picture={pictures.cross}
+        read={reader(cross_iot)}
+      />
+      <PictureGrid {...wide} name={text.diff2Table} picture={pictures.diff2} read={reader(diff2_iot)} />
     </div>
   );
 }

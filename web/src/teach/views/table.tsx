@@ -41,7 +41,7 @@ export function ReadStrip({
     >
       <svg
         class="teach-strip"
-        style={{ "--rows": Math.min(rows, 16) }}
+        style={{ "--rows": Math.min(rows, 10) }}
         viewBox={`0 0 ${cells} ${rows}`}
         preserveAspectRatio="none"
         role="img"
