@@ -76,8 +76,7 @@ const put = (runtime: Runtime, kind: BufferKind, name: string, values: ArrayLike
 const pixelList = (size: number): Uint32Array =>
   pixelTable(size, "shells").filter((packed) => packed !== packPixel(0, 0));
 
-function casePixels(runtime: Runtime, size: number): PixelSet {
-  const table = pixelList(size);
+function putPixels(runtime: Runtime, size: number, table: Uint32Array): PixelSet {
   const xy_k = put(runtime, "index", "pixels", table);
   return { size, count: table.length, xy_k, shells: 0, byShell: xy_k };
 }
@@ -141,7 +140,8 @@ export async function makeCase(name: CaseName = "tiny"): Promise<Case> {
   const search = makeSearch(grid, recipe.offsets, 1, 0, pixelSize);
   const projector = allocProjector(runtime, box, recipe.padding, box);
   await fillProjector(runtime, put(runtime, "real", "map", recipe.density(random)), box, projector);
-  const pixels = casePixels(runtime, size);
+  const table = pixelList(size);
+  const pixels = putPixels(runtime, size, table);
   const K = pixels.count;
   const slices_ok = runtime.alloc("complex", "slices", listed.length * K);
   const [matrices, childMatrices] = await listMatrices(runtime, search, listed);
@@ -172,7 +172,6 @@ export async function makeCase(name: CaseName = "tiny"): Promise<Case> {
   });
   const ctf = (await runtime.download(ctf_ik)).map(Math.fround) as Float64Array;
 
-  const table = pixelList(size);
   const xy = Array.from(table, (packed) => [pixelX(packed), pixelY(packed)] as const);
   const power = slices.reduce((sum, value) => sum + value * value, 0) / slices.length;
   const sigma = xy.map(([x, y]) => Math.sqrt(recipe.noise(Math.hypot(x, y)) * power));
@@ -236,7 +235,11 @@ export function putBatch(
 ): ParticleBatch {
   return {
     count: data.shape.particles,
-    pixels: casePixels(runtime, data.shape.size),
+    pixels: putPixels(
+      runtime,
+      data.shape.size,
+      Uint32Array.from(data.xy, ([x, y]) => packPixel(x, y)),
+    ),
     images_ik: put(runtime, "complex", "images", data.images_ik),
     ctf_ik: put(runtime, "real", "ctf", data.ctf_ik),
     weights_ik: put(runtime, "real", "weights", weights),

@@ -27,23 +27,30 @@ export const hueScale = (hue: "series-0" | "series-1"): readonly string[] =>
     (_, step) => `color-mix(in oklab, var(--${hue}) ${25 + 5 * step}%, var(--panel))`,
   );
 
-let probe: HTMLElement | undefined;
-const resolved = new Map<string, string>();
-/** A colour of the theme in use, without variables: what a canvas understands. */
-function resolve(colour: string, dark: boolean): string {
-  const key = `${dark} ${colour}`;
-  const known = resolved.get(key);
-  if (known !== undefined) return known;
-  if (probe === undefined) {
-    probe = document.createElement("span");
-    probe.hidden = true;
-    document.body.append(probe);
+const resolved = { light: new WeakMap<object, Uint32Array>(), dark: new WeakMap<object, Uint32Array>() };
+/** A scale in the theme in use, as the bytes of an image. */
+function bytesOf(scale: readonly string[], dark: boolean): Uint32Array {
+  const known = resolved[dark ? "dark" : "light"];
+  const found = known.get(scale);
+  if (found !== undefined) return found;
+  const probe = document.body.appendChild(document.createElement("span"));
+  const canvas = document.createElement("canvas");
+  canvas.width = scale.length;
+  canvas.height = 1;
+  const context = canvas.getContext("2d", inMemory) as CanvasRenderingContext2D;
+  for (const [step, colour] of scale.entries()) {
+    probe.style.color = colour;
+    context.fillStyle = getComputedStyle(probe).color;
+    context.fillRect(step, 0, 1, 1);
   }
-  probe.style.color = colour;
-  const found = getComputedStyle(probe).color;
-  resolved.set(key, found);
-  return found;
+  probe.remove();
+  const bytes = new Uint32Array(context.getImageData(0, 0, scale.length, 1).data.buffer);
+  known.set(scale, bytes);
+  return bytes;
 }
+
+/** Pictures are made by the processor: a canvas on the graphics card would fetch each of them anew. */
+const inMemory = { willReadFrequently: true } as const;
 
 export interface PictureProps {
   readonly rows: number;
@@ -60,24 +67,32 @@ const apartFrom = 6;
 
 function paint(canvas: HTMLCanvasElement, { rows, columns, shades, scale }: PictureProps, dark: boolean) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((side) =>
-    Math.round(side * devicePixelRatio),
+    Math.max(1, Math.round(side * devicePixelRatio)),
   );
-  canvas.width = width;
-  canvas.height = height;
-  const context = canvas.getContext("2d");
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+  const context = canvas.getContext("2d", inMemory);
   if (context === null) return;
+  const colours = bytesOf(scale, dark);
+  const image = context.createImageData(width, height);
+  const pixels = new Uint32Array(image.data.buffer);
   const edges = (count: number, length: number) =>
     Array.from({ length: count + 1 }, (_, at) => Math.round((at * length) / count));
   const [x, y] = [edges(columns, width), edges(rows, height)];
-  const gap =
-    Math.min(width / columns, height / rows) > apartFrom ? Math.max(1, Math.round(devicePixelRatio)) : 0;
-  for (const [step, colour] of scale.entries()) {
-    context.fillStyle = resolve(colour, dark);
-    for (let at = shades.indexOf(step); at >= 0; at = shades.indexOf(step, at + 1)) {
-      const [row, column] = [Math.floor(at / columns), at % columns];
-      context.fillRect(x[column], y[row], x[column + 1] - x[column] - gap, y[row + 1] - y[row] - gap);
+  const apart = Math.min(width / columns, height / rows) > apartFrom;
+  const gap = apart ? Math.max(1, Math.round(devicePixelRatio)) : 0;
+  for (let row = 0; row < rows; row++) {
+    const [first, end] = [y[row], y[row + 1] - gap];
+    if (first >= end) continue;
+    for (let column = 0; column < columns; column++) {
+      const step = shades[row * columns + column];
+      if (step >= 0)
+        pixels.fill(colours[step], first * width + x[column], first * width + x[column + 1] - gap);
     }
+    for (let line = first + 1; line < end; line++)
+      pixels.copyWithin(line * width, first * width, (first + 1) * width);
   }
+  context.putImageData(image, 0, 0);
 }
 
 /** Cells in colour, few or many, on one canvas. */
@@ -207,8 +222,12 @@ export function PictureGrid({
   };
   const onPoint = (event: TargetedPointerEvent<HTMLElement>) => {
     const cell = cellAt(picture, event);
-    if (event.type === "pointerdown" || event.buttons === 1) onChoose(...cell);
     setPointed(cell);
+    // A finger that scrolls chooses nothing until it is lifted.
+    const dragged = event.pointerType === "mouse" && event.buttons === 1;
+    if (dragged || event.type === "pointerup") onChoose(...cell);
+    if (event.type === "pointerup")
+      event.currentTarget.querySelector<HTMLElement>("[role=gridcell]")?.focus({ preventScroll: true });
   };
   return (
     <figure class="teach-figure">
@@ -223,6 +242,7 @@ export function PictureGrid({
         class="teach-frame"
         onPointerDown={onPoint}
         onPointerMove={onPoint}
+        onPointerUp={onPoint}
         onPointerLeave={() => setPointed(undefined)}
       >
         <Picture {...picture} />

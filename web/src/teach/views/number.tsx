@@ -78,9 +78,12 @@ function sampleNumbers(data: Prepared["data"], i: number, o: number, t: number) 
     sum += term;
     return sum;
   });
-  const path = Array.from(
-    sums,
-    (value, at) => `${at === 0 ? "M" : "L"}${((at + 1) * 100) / K} ${30 - (28 * value) / sum}`,
+  // As many points as a screen can show.
+  const every = Math.ceil(K / 400);
+  const path = Array.from(sums, (value, at) =>
+    at % every === 0 || at === K - 1
+      ? `${at === 0 ? "M" : "L"}${((at + 1) * 100) / K} ${30 - (28 * value) / sum}`
+      : "",
   ).join("");
   return { model, moved, terms, sums, path, moduli: [slice, model, moved].map(moduli) };
 }

@@ -101,7 +101,15 @@ function ManyParents({
     return kept.has(parent) ? goneScale.length + stepOf(share, keptScale) : stepOf(share, goneScale);
   });
   const columns = values.length / linesOfParents;
-  return <Picture rows={linesOfParents} columns={columns} shades={shades} scale={parentScale} />;
+  return (
+    <Picture
+      rows={linesOfParents}
+      columns={columns}
+      shades={shades}
+      scale={parentScale}
+      aspect={columns / linesOfParents / 2}
+    />
+  );
 }
 
 /** The survivors, a column of children each. */
