@@ -214,41 +214,57 @@ describeChromium("the case of 64 pixels in the Teach room", () => {
     expect(within[1]).toBeLessThan(webGpuTolerances.diff2Coarse.bound);
   }, 120_000);
 
-  test.each([
-    ["gsd/number", "Pixel"],
-    ["gsd/number", "Orientation"],
-    ["gsd/tile", "Part of the sum"],
-    ["weights/groups", "Element"],
-    ["gsd/table", undefined],
-    ["gsd/tile", undefined],
-    ["gsd/product", undefined],
-  ])(
-    "frames while %s moves by its slider %s",
-    async (place, slider) => {
-      await open(`${place}?case=64&hide=guess&element=3`);
-      const frames = (await page.evaluate(`(async () => {
-      const next = () => new Promise((done) => requestAnimationFrame(done));
-      const slider = [...document.querySelectorAll(".teach-slider")].find((one) => one.textContent.startsWith(${JSON.stringify(slider ?? "none")}))?.querySelector("input");
-      const times = [];
-      for (let n = 0; n < 40; n++) {
-        const cell = document.querySelectorAll("[role=gridcell]");
-        if (slider) {
-          slider.value = String(Number(slider.min) + ((n * 7) % (Number(slider.max) + 1)));
-          slider.dispatchEvent(new Event("input", { bubbles: true }));
-        } else cell[cell.length - 1].dispatchEvent(new KeyboardEvent("keydown", { key: n % 2 ? "ArrowDown" : "ArrowRight", bubbles: true }));
-        await next();
-        const begun = performance.now();
-        await next();
-        times.push(performance.now() - begun);
+  test("frames while the chosen cell or a slider moves", async () => {
+    // WebGPU on the processor would draw the page there too, by another way.
+    const plain = await launchBrowser();
+    try {
+      const tab = await plain.newPage({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce" });
+      await open("gsd/table?case=64", tab);
+      await tab.getByText("The same numbers everywhere").click();
+      await expect.poll(() => tab.locator(".teach-details li").count(), { timeout: 60_000 }).toBe(3);
+      const medians: [string, number][] = [];
+      for (const [place, slider] of [
+        ["gsd/number", "Pixel"],
+        ["gsd/number", "Orientation"],
+        ["gsd/tile", "Part of the sum"],
+        ["weights/groups", "Element"],
+        ["weights/groups", "Probability"],
+        ["gsd/table", ""],
+        ["gsd/tile", ""],
+        ["gsd/product", ""],
+      ] as const) {
+        await open(`${place}?case=64&hide=guess&element=3`, tab);
+        const frames = (await tab.evaluate(`(async () => {
+          const next = () => new Promise((done) => requestAnimationFrame(done));
+          const name = ${JSON.stringify(slider)};
+          const slider = [...document.querySelectorAll(".teach-slider")].find((one) => one.textContent.startsWith(name))?.querySelector("input");
+          const times = [];
+          for (let n = 0; n < 40; n++) {
+            if (name === "") {
+              const cells = document.querySelectorAll("[role=gridcell]");
+              cells[cells.length - 1].dispatchEvent(
+                new KeyboardEvent("keydown", { key: n % 2 ? "ArrowDown" : "ArrowRight", bubbles: true }),
+              );
+            } else {
+              slider.value = String(Number(slider.min) + ((n * 7) % (slider.max - slider.min)));
+              slider.dispatchEvent(new Event("input", { bubbles: true }));
+            }
+            await next();
+            const begun = performance.now();
+            await next();
+            times.push(performance.now() - begun);
+          }
+          return times.sort((a, b) => a - b);
+        })()`)) as number[];
+        medians.push([`${place} ${slider}`, frames[20]]);
       }
-      return times.sort((a, b) => a - b);
-    })()`)) as number[];
-      console.log(`${place} ${slider ?? "cell"}: median frame ${frames[20].toFixed(1)} ms`);
+      console.log(medians.map(([name, time]) => `${name}: ${time.toFixed(1)} ms`).join(", "));
       // 33 ms is the goal; a shared machine that draws by its processor may miss it now and then, not half of the time.
-      expect(frames[20]).toBeLessThan(33);
-    },
-    60_000,
-  );
+      expect(medians.filter(([, time]) => time >= 33)).toEqual([]);
+    } finally {
+      await plain.close();
+    }
+  }, 120_000);
 
   test.each([360, 1280, 3840])(
     "fits %i px and has no fault that axe finds, in both themes",

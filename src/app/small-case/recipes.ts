@@ -74,12 +74,13 @@ function neighbourhood(grid: OrientationGrid, centre: number, directions: number
     return [Math.sin(tilt) * Math.cos(rot), Math.sin(tilt) * Math.sin(rot), Math.cos(tilt)];
   };
   const from = towards(centre);
+  // Rounded, so that machines whose cosines differ in the last digit choose the same.
   const nearness = Array.from(grid.rot, (_, d) =>
-    towards(d).reduce((sum, c, axis) => sum + c * from[axis], 0),
+    Math.round(1e9 * towards(d).reduce((sum, c, axis) => sum + c * from[axis], 0)),
   );
   return nearness
     .map((_, d) => d)
-    .sort((a, b) => nearness[b] - nearness[a])
+    .sort((a, b) => nearness[b] - nearness[a] || a - b)
     .slice(0, directions)
     .sort((a, b) => a - b)
     .flatMap((d) => Array.from({ length: psis }, (_, psi) => d * grid.psi.length + psi));

@@ -71,7 +71,7 @@ function paint(canvas: HTMLCanvasElement, { rows, columns, shades, scale }: Pict
   );
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
-  const context = canvas.getContext("2d", inMemory);
+  const context = canvas.getContext("2d", inMemory) as CanvasRenderingContext2D | null;
   if (context === null) return;
   const colours = bytesOf(scale, dark);
   const image = context.createImageData(width, height);
