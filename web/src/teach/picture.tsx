@@ -1,7 +1,6 @@
 import type { TargetedKeyboardEvent, TargetedPointerEvent } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { isDark } from "../shell/theme.js";
-import { signed } from "./parts.js";
 
 /** Steps of the density scale, finer than those that text can stand on. */
 const heatSteps = 33;
@@ -14,11 +13,12 @@ export const heatScale: readonly string[] = Array.from({ length: heatSteps }, (_
 export const stepOf = (share: number, scale: readonly string[] = heatScale): number =>
   Math.min(scale.length - 1, Math.max(0, Math.floor(share * scale.length)));
 
-/** Signed shares from -1 to 1: `stepOf((1 + share) / 2, signedScale)`. */
-export const signedScale: readonly string[] = Array.from(
-  { length: 65 },
-  (_, step) => signed(step / 32 - 1).background,
-);
+/** Signed shares from -1 to 1, as strong as no text stands on them: `stepOf((1 + share) / 2, signedScale)`. */
+export const signedScale: readonly string[] = Array.from({ length: 129 }, (_, step) => {
+  const share = step / 64 - 1;
+  const hue = share < 0 ? "var(--series-1)" : "var(--series-0)";
+  return `color-mix(in oklab, ${hue} ${Math.round(90 * Math.abs(share) ** 0.75)}%, var(--paper))`;
+});
 
 /** A hue of the palette from a quarter of its strength to all of it. */
 export const hueScale = (hue: "series-0" | "series-1"): readonly string[] =>

@@ -206,7 +206,9 @@ export default function Teach({ route }: RoomProps) {
   const [before, after] = [neighbour(place, -1), neighbour(place, 1)];
   useEffect(() => {
     prepare(shown);
-  }, [shown]);
+    // The worksheet has the numbers of the small case.
+    if (state.teacher) prepare("tiny");
+  }, [shown, state.teacher]);
   useEffect(() => {
     document.documentElement.toggleAttribute("data-embed", state.embedded);
     return () => document.documentElement.removeAttribute("data-embed");
@@ -284,7 +286,7 @@ export default function Teach({ route }: RoomProps) {
               <pre tabIndex={0}>{all.kernels[kernel]}</pre>
             </details>
           )}
-          {state.teacher && <Teacher state={state} all={all} />}
+          {state.teacher && <Teacher state={state} all={cases.tiny.prepared.value} />}
           <div class="teach-walk">
             {before !== undefined && (
               <a class="teach-button" href={hrefOf(state, before)} rel="prev">

@@ -96,7 +96,7 @@ function Pictures({ state, update, all }: Props) {
   const text = words.product;
   const columns = particles * translations;
   const pictures = useMemo(() => {
-    const most = [...energy_io, ...cross_iot, ...diff2_iot].reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+    const most = Math.max(...constant_i, ...cross_iot.map(Math.abs), ...energy_io);
     const picture = (rows: number, across: number, value: (row: number, column: number) => number) => ({
       rows,
       columns: across,
@@ -107,7 +107,6 @@ function Pictures({ state, update, all }: Props) {
     });
     const of = (values: Float64Array) => (row: number, j: number) => values[cellSample(shape, row, j)];
     return {
-      most,
       energy: {
         ...picture(orientations, particles, (row, p) => energy_io[p * orientations + row]),
         aspect: 2.4,
@@ -149,7 +148,7 @@ function Pictures({ state, update, all }: Props) {
       />
       <PictureGrid
         {...particle}
-        name={fill(text.constantBeyond, { most: pictures.most.toFixed(0) })}
+        name={text.constantTable}
         picture={pictures.constant}
         chosen={[0, i]}
         onChoose={(_, p) => update({ i: p })}
