@@ -88,6 +88,15 @@ describeChromium("the case of 64 pixels in the Teach room", () => {
     await page.getByRole("slider", { name: /Orientation/ }).fill("48");
     await expect.poll(() => page.url()).toContain("o=48");
     near(await measure("Γ"), full[sampleOf(shape, 5, 48, 7)], 5e-4);
+    // The pixel (10, -8) in a picture of 33 x 64 cells, from x 0 and y -31 on.
+    const plane = page.locator(".teach-plane .teach-frame").first();
+    const box = await plane.boundingBox();
+    if (box === null) throw new Error("no picture");
+    await plane.click({ position: { x: (10.5 * box.width) / 33, y: (23.5 * box.height) / 64 } });
+    const k = data.xy.findIndex(([x, y]) => x === 10 && y === -8);
+    await expect.poll(() => page.url()).toContain(`k=${k}`);
+    await page.keyboard.press(".");
+    await expect.poll(() => page.url()).toContain(`k=${k + 1}`);
   });
 
   test("the table: the chosen cell by URL, keys and pointer, in words", async () => {

@@ -237,7 +237,8 @@ export default function Teach({ route }: RoomProps) {
       else if (event.key === " " && !onControl) walk(event.shiftKey ? -1 : 1);
       else if ((event.key === "," || event.key === ".") && name !== undefined) {
         const value = now[name] + (event.key === "." ? 1 : -1);
-        show({ ...now, [name]: Math.max(0, value) }, { replace: true });
+        const most = name === "k" ? caseSizes[now.case].pixels - 1 : Number.POSITIVE_INFINITY;
+        show({ ...now, [name]: Math.min(most, Math.max(0, value)) }, { replace: true });
       } else if (event.key === "t") show({ ...now, teacher: !now.teacher }, { replace: true });
       else return;
       event.preventDefault();
