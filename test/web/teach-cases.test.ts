@@ -43,13 +43,13 @@ describe(`the case of 64 pixels, seed ${seed}`, () => {
       expect(values.every((value) => Math.fround(value) === value)).toBe(true);
   });
 
-  test("particles are where they were put, most of them", () => {
+  test("particles are where they were put, but for one", () => {
     const each = parentsOf(shape);
     const found = truth.filter(([o, t], i) => {
       const own = shown.diff2_iot.subarray(i * each, (i + 1) * each);
       return own.indexOf(Math.min(...own)) === sampleOf(shape, 0, o, t);
     });
-    expect(found.length).toBeGreaterThanOrEqual(6);
+    expect(found.length).toBe(7);
   });
 
   test("terms of samples are those of the reference, and add up to its scores", async () => {
