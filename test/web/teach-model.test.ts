@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Case, makeCase, shape, truth } from "../../src/app/small-case/case.js";
-import { children, parents, select } from "../../src/app/small-case/select.js";
+import { type Case, childrenOf, makeCase, parentsOf } from "../../src/app/small-case/case.js";
+import { select } from "../../src/app/small-case/select.js";
 import { scopes } from "../../src/runtime/arena.js";
 import { scoreStrategies } from "../../src/runtime/contract.js";
 import { openReference } from "../../src/runtime/reference/index.js";
@@ -15,12 +15,10 @@ import {
   computeDifferences,
   countedRun,
   type Differences,
-  partialSums,
   poseOf,
   readsOf,
   relativeError,
   sampleOf,
-  samples,
 } from "../../web/src/teach/model/gsd.js";
 import {
   heldAfter,
@@ -38,18 +36,31 @@ import {
   spoiltLine,
   tileLine,
 } from "../../web/src/teach/model/puzzles.js";
-import { hideable, languageNames, places, readState, writeState } from "../../web/src/teach/model/state.js";
+import {
+  caseSizes,
+  hideable,
+  languageNames,
+  places,
+  readState,
+  withCase,
+  writeState,
+} from "../../web/src/teach/model/state.js";
+import { blockAt, partialSums, termsOf } from "../../web/src/teach/model/terms.js";
 import { breakEven, elementOf, globalSearch, layoutBytes } from "../../web/src/teach/model/weights.js";
+import { sumsOver } from "../support/small-cases.js";
 import { keptTrace, recordRefinement } from "../support/teach-trace.js";
 import { asked, largest, total, wall } from "../support/traces.js";
 
 const data: Case = await makeCase();
 const shown: Differences = await computeDifferences(openReference(), data);
+const { shape, truth } = data;
 const { particles, orientations, translations, pixels } = shape;
+const samples = particles * orientations * translations;
+const [parents, children] = [parentsOf(shape), childrenOf(shape)];
 
 /** 1/2 w |C S - X e|^2 of a pixel, written out. */
 function term(sample: number, k: number): number {
-  const { i, o, t } = poseOf(sample);
+  const { i, o, t } = poseOf(shape, sample);
   const [x, y] = data.xy[k];
   const [dx, dy] = [data.translations_t2[2 * t], data.translations_t2[2 * t + 1]];
   const angle = (-2 * Math.PI * (x * dx + y * dy)) / 16;
@@ -70,30 +81,38 @@ describe("squared differences", () => {
     for (const values of [data.images_ik, data.ctf_ik, data.weights_ik, data.slices_ok, data.projector])
       expect(values.every((value) => Math.fround(value) === value)).toBe(true);
     const best = Array.from({ length: particles }, (_, i) => {
-      const own = shown.diff2_iot.subarray(sampleOf(i, 0, 0), sampleOf(i + 1, 0, 0));
-      return poseOf(own.indexOf(Math.min(...own)));
+      const own = shown.diff2_iot.subarray(sampleOf(shape, i, 0, 0), sampleOf(shape, i + 1, 0, 0));
+      return poseOf(shape, own.indexOf(Math.min(...own)));
     });
     expect([best[0].o, best[0].t]).toEqual(truth[0]);
     expect([best[1].o, best[1].t]).toEqual(truth[1].map((_, n) => (n === 0 ? 4 : 2)));
   });
 
-  test("every term, every sum and every part is the formula written out", () => {
+  test("every term, every sum and every part is the formula written out", async () => {
+    const terms_k = await Promise.all(
+      Array.from({ length: pixels }, (_, k) => sumsOver(data, (one) => one === k)),
+    );
+    const all = blockAt(data, 32, 0, 0);
+    expect(all).toEqual({ firstRow: 0, rows: 6, firstColumn: 0, columns: 12 });
+    const sumsTo = partialSums(data, all);
     for (let sample = 0; sample < samples; sample++) {
-      const { i, o } = poseOf(sample);
-      const all = Array.from({ length: pixels }, (_, k) => term(sample, k));
-      all.forEach((value, k) => {
-        expect(shown.terms_k[k][sample]).toBeCloseTo(value, digits);
+      const { i, o, t } = poseOf(shape, sample);
+      const written = Array.from({ length: pixels }, (_, k) => term(sample, k));
+      const drawn = termsOf(data, i, o, t);
+      written.forEach((value, k) => {
+        expect(drawn[k]).toBeCloseTo(value, digits);
+        expect(terms_k[k][sample]).toBeCloseTo(value, digits);
       });
-      const sum = all.reduce((a, b) => a + b, 0);
+      const sum = written.reduce((a, b) => a + b, 0);
       expect(shown.diff2_iot[sample] + shown.constant_i[i]).toBeCloseTo(sum, digits);
       const energy = shown.energy_io[i * orientations + o];
       expect(energy - shown.cross_iot[sample] + shown.constant_i[i]).toBeCloseTo(sum, digits);
-      const parts = [0, 16].map((from) => partialSums(shown, from, from + 16)[sample]);
-      expect(parts[0]).toBeCloseTo(
-        all.slice(0, 16).reduce((a, b) => a + b, 0),
+      const cell = o * all.columns + i * translations + t;
+      expect(sumsTo(16)[cell]).toBeCloseTo(
+        written.slice(0, 16).reduce((a, b) => a + b, 0),
         digits,
       );
-      expect(parts[0] + parts[1]).toBeCloseTo(sum, digits);
+      expect(sumsTo(pixels)[cell]).toBeCloseTo(sum, digits);
     }
   });
 
@@ -206,7 +225,7 @@ describe("compressed weights", () => {
   test("an element names its particle, parent and child", async () => {
     const { weights } = await select(openReference(), data, 0.999);
     const group = weights.start_i[1] + 1;
-    const element = elementOf(weights, group * children + 13);
+    const element = elementOf(shape, weights, group * children + 13);
     expect(element).toMatchObject({ group, particle: 1, rotation: 3, shift: 1 });
     expect(element.sample).toBe(weights.firstSample_g[group] + 13);
     expect(element.orientation * translations + element.translation).toBe(element.parent);
@@ -269,26 +288,31 @@ describe("puzzles", () => {
 describe("state in the URL", () => {
   test("comes back as it was written", () => {
     const number = (least: number, most: number) => fc.integer({ min: least, max: most });
-    const state = fc.record({
-      place: fc.constantFrom(...places),
-      i: number(0, 3),
-      o: number(0, 5),
-      t: number(0, 2),
-      k: number(0, 31),
-      part: number(0, 1),
-      side: number(1, 128),
-      depth: number(1, 64),
-      event: number(0, 1e6),
-      program: fc.constantFrom("published", "mixed", "nested"),
-      kept: number(300, 1000),
-      parents: number(1, 1658880),
-      bytes: fc.constantFrom(4, 8),
-      element: number(-1, 1e6),
-      teacher: fc.boolean(),
-      hidden: fc.subarray([...hideable]),
-      embedded: fc.boolean(),
-      language: fc.constantFrom(...languageNames),
-    });
+    const stateOf = (name: keyof typeof caseSizes) => {
+      const sizes = caseSizes[name];
+      return fc.record({
+        place: fc.constantFrom(...places),
+        case: fc.constant(name),
+        i: number(0, sizes.particles - 1),
+        o: number(0, sizes.orientations - 1),
+        t: number(0, sizes.translations - 1),
+        k: number(0, sizes.pixels - 1),
+        part: number(0, sizes.pixels - 1),
+        side: number(1, 128),
+        depth: number(1, 64),
+        event: number(0, 1e6),
+        program: fc.constantFrom("published", "mixed", "nested"),
+        kept: number(300, 999),
+        parents: number(1, 1658880),
+        bytes: fc.constantFrom(4, 8),
+        element: number(-1, 1e6),
+        teacher: fc.boolean(),
+        hidden: fc.subarray([...hideable]),
+        embedded: fc.boolean(),
+        language: fc.constantFrom(...languageNames),
+      });
+    };
+    const state = fc.oneof(stateOf("tiny"), stateOf("box64"));
     fc.assert(
       fc.property(state, (one) => {
         const { parts, query } = writeState(one);
@@ -305,5 +329,22 @@ describe("state in the URL", () => {
     expect(
       readState(["gsd", "nowhere"], new URLSearchParams("i=99&side=x&bytes=5&program=none&hide=all&lang=xx")),
     ).toEqual(start);
+  });
+
+  test("each case has its bounds, and another case starts anew at the same step", () => {
+    const read = (query: string) => readState(["gsd", "table"], new URLSearchParams(query));
+    expect(read("i=3&o=5&t=2&k=31")).toMatchObject({ case: "tiny", i: 3, o: 5, t: 2, k: 31 });
+    expect(read("o=6&t=3&k=32&kept=1000")).toMatchObject({ o: 0, t: 1, k: 5, kept: 1000 });
+    const large = read("case=64&i=7&o=79&t=8&k=1650&side=64");
+    expect(large).toMatchObject({ case: "box64", i: 7, o: 79, t: 8, k: 1650, side: 64 });
+    expect(read("case=64&i=8&o=80&t=9&k=1651&kept=1000")).toMatchObject({
+      i: 0,
+      o: 0,
+      t: 4,
+      k: 5,
+      kept: 999,
+    });
+    expect(withCase(large, "tiny")).toEqual(read("side=64"));
+    expect(withCase(read("o=3&side=64"), "box64")).toEqual(read("case=64&side=64"));
   });
 });

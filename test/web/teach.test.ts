@@ -2,29 +2,28 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { makeCase, shape } from "../../src/app/small-case/case.js";
+import { makeCase } from "../../src/app/small-case/case.js";
 import { select } from "../../src/app/small-case/select.js";
 import { openReference } from "../../src/runtime/reference/index.js";
 import { cpuTolerances, webGpuTolerances } from "../../src/runtime/tolerances.js";
-import { computeDifferences, partialSums, sampleOf } from "../../web/src/teach/model/gsd.js";
+import { computeDifferences, sampleOf } from "../../web/src/teach/model/gsd.js";
 import { record } from "../../web/src/teach/model/memory.js";
 import { spoiltLine, tileLine } from "../../web/src/teach/model/puzzles.js";
 import { places } from "../../web/src/teach/model/state.js";
 import { launchBrowser } from "../support/browser.js";
 import { describeChromium } from "../support/chromium.js";
 import { buildPage, servePage } from "../support/page.js";
+import { sumsOver } from "../support/small-cases.js";
 import { keptTrace } from "../support/teach-trace.js";
 import { asked, largest, total } from "../support/traces.js";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const { particles, orientations, translations } = shape;
 
 /** The numbers of the small case, here in Node. */
 const data = await makeCase();
-const { constant_i, cross_iot, diff2_iot, terms_k, energy_io } = await computeDifferences(
-  openReference(),
-  data,
-);
+const { shape } = data;
+const { particles, orientations, translations } = shape;
+const { constant_i, cross_iot, diff2_iot, energy_io } = await computeDifferences(openReference(), data);
 
 describeChromium("the Teach room", () => {
   let browser: Browser;
@@ -77,9 +76,13 @@ describeChromium("the Teach room", () => {
 
   test("one number: term, partial sum and whole sum of the pose in the URL", async () => {
     await open("gsd/number?i=1&o=4&t=2&k=11");
-    const sample = sampleOf(1, 4, 2);
-    near([Number(await measure("term 12").textContent())], [terms_k[11][sample]], 5e-4);
-    const sum = partialSums({ terms_k } as Parameters<typeof partialSums>[0], 0, 12)[sample];
+    const sample = sampleOf(shape, 1, 4, 2);
+    near(
+      [Number(await measure("term 12").textContent())],
+      [(await sumsOver(data, (k) => k === 11))[sample]],
+      5e-4,
+    );
+    const sum = (await sumsOver(data, (k) => k < 12))[sample];
     near([Number(await measure("sum to 12").textContent())], [sum], 5e-4);
     near([Number(await measure("Γ").textContent())], [diff2_iot[sample] + constant_i[1]], 5e-4);
   });
@@ -88,7 +91,7 @@ describeChromium("the Teach room", () => {
     await open("gsd/table");
     near(
       await cells(/Squared differences/),
-      inTable((i, o, t) => diff2_iot[sampleOf(i, o, t)] + constant_i[i]),
+      inTable((i, o, t) => diff2_iot[sampleOf(shape, i, o, t)] + constant_i[i]),
       0.1,
     );
     const notes = await page.locator(".teach-stage figcaption").allTextContents();
@@ -129,12 +132,12 @@ describeChromium("the Teach room", () => {
     await open("gsd/product");
     near(
       await cells(/^cross/),
-      inTable((i, o, t) => cross_iot[sampleOf(i, o, t)]),
+      inTable((i, o, t) => cross_iot[sampleOf(shape, i, o, t)]),
       0.1,
     );
     near(
       await cells(/^diff2/),
-      inTable((i, o, t) => diff2_iot[sampleOf(i, o, t)]),
+      inTable((i, o, t) => diff2_iot[sampleOf(shape, i, o, t)]),
       0.1,
     );
     near(await cells(/^constant/), [...constant_i], 0.1);
@@ -317,7 +320,7 @@ describeChromium("the Teach room", () => {
     await page.getByRole("button", { name: "Worksheet" }).click();
     const text = readFileSync((await (await waiting).path()) as string, "utf8");
     expect(text).toContain("# Worksheet");
-    expect(text).toContain(diff2_iot[sampleOf(0, 0, 1)].toFixed(2));
+    expect(text).toContain(diff2_iot[sampleOf(shape, 0, 0, 1)].toFixed(2));
   });
 
   test("four puzzles, solved and not", async () => {

@@ -22,32 +22,35 @@ import {
   pixelY,
 } from "../../runtime/tables.js";
 import { Random } from "../../runtime/verify/harness.js";
+import { type CaseName, recipes, seed } from "./recipes.js";
 
-/** The small true case: 4 particles, 6 orientations, 3 translations, the 32 pixels of an 8 x 8 half transform that count. */
-export const shape = { particles: 4, orientations: 6, translations: 3, pixels: 32 } as const;
-export const rotations = 8;
-export const shifts = 4;
-export const size = 8;
-const box = 16;
-const pixelSize = 4;
-/** Every visitor sees the same particles. */
-const seed = 20180704;
+/** Sizes of a case. `size` is that of the half transform, `box` that of the images, which it may be cut from. */
+export interface CaseShape {
+  readonly particles: number;
+  readonly orientations: number;
+  readonly translations: number;
+  /** Pixels of the half transform that count. */
+  readonly pixels: number;
+  /** Children of an orientation and of a translation. */
+  readonly rotations: number;
+  readonly shifts: number;
+  readonly size: number;
+  readonly box: number;
+  /** Angstrom. */
+  readonly pixelSize: number;
+}
 
-/** Coarse orientations of the grid of order 1 (direction x 12 in-plane angles) and the coarse translations, Angstrom. */
-const listed = [0, 1, 25, 64, 140, 301];
-const step = 4;
-const offsets = { x: Float64Array.of(-step, 0, step), y: new Float64Array(3), step };
+/** Children of a coarse sample. */
+export const childrenOf = ({ rotations, shifts }: CaseShape): number => rotations * shifts;
+/** Coarse samples of a particle. */
+export const parentsOf = ({ orientations, translations }: CaseShape): number => orientations * translations;
 
-/** Where each particle truly is: orientation, translation. */
-export const truth = [
-  [0, 1],
-  [3, 2],
-  [1, 0],
-  [4, 1],
-] as const;
-
-/** Numbers of the case, all held by float32 exactly. Axes as in the contract. */
+/** Numbers of a case, all held by float32 exactly. Axes as in the contract. */
 export interface Case {
+  readonly name: CaseName;
+  readonly shape: CaseShape;
+  /** Where each particle truly is: orientation, translation. */
+  readonly truth: readonly (readonly [number, number])[];
   readonly xy: readonly (readonly [number, number])[];
   readonly images_ik: Float64Array;
   readonly ctf_ik: Float64Array;
@@ -69,33 +72,17 @@ const put = (runtime: Runtime, kind: BufferKind, name: string, values: ArrayLike
   return buffer;
 };
 
-/** The pixels that count: those of shells 1 to 4 (the origin has weight 0 in a refinement). */
-const pixelList = (): Uint32Array =>
+/** The pixels that count: those of shells 1 to size / 2 (the origin has weight 0 in a refinement). */
+const pixelList = (size: number): Uint32Array =>
   pixelTable(size, "shells").filter((packed) => packed !== packPixel(0, 0));
 
-export function casePixels(runtime: Runtime): PixelSet {
-  const table = pixelList();
+function putPixels(runtime: Runtime, size: number, table: Uint32Array): PixelSet {
   const xy_k = put(runtime, "index", "pixels", table);
   return { size, count: table.length, xy_k, shells: 0, byShell: xy_k };
 }
 
-/** A handful of blobs without symmetry, as the molecule. */
-function density(random: Random): Float64Array {
-  const blobs = Array.from({ length: 9 }, () => ({
-    at: [0, 1, 2].map(() => box / 2 + 1.9 * random.normal()),
-    weight: 0.5 + random.uniform(),
-  }));
-  return Float64Array.from({ length: box ** 3 }, (_, voxel) => {
-    const here = [voxel % box, Math.floor(voxel / box) % box, Math.floor(voxel / box ** 2)];
-    return blobs.reduce((sum, { at, weight }) => {
-      const r2 = here.reduce((square, c, axis) => square + (c - at[axis]) ** 2, 0);
-      return sum + weight * Math.exp(-r2 / (2 * 1.1 ** 2));
-    }, 0);
-  });
-}
-
-function finePoses(search: Search): Float64Array {
-  const each = shape.translations * rotations * shifts;
+function finePoses(search: Search, listed: readonly number[]): Float64Array {
+  const each = search.translations.x.length * search.children;
   const all = listed.flatMap((o) =>
     Array.from({ length: each }, (_, own) => {
       const { rot, tilt, psi, x, y } = search.pose(o * each + own);
@@ -106,7 +93,11 @@ function finePoses(search: Search): Float64Array {
 }
 
 /** Inverse orientations of the case, and of their children. */
-async function listMatrices(runtime: Runtime, search: Search): Promise<[DeviceBuffer, DeviceBuffer]> {
+async function listMatrices(
+  runtime: Runtime,
+  search: Search,
+  listed: readonly number[],
+): Promise<[DeviceBuffer, DeviceBuffer]> {
   const count = listed.length;
   const psis = search.grid.psi.length;
   const start = Uint32Array.from({ length: count + 1 }, (_, at) => at);
@@ -137,24 +128,28 @@ async function listMatrices(runtime: Runtime, search: Search): Promise<[DeviceBu
   return [matrices, children];
 }
 
-/** Make the case on the float64 reference: project, apply CTF, move, add noise. */
-export async function makeCase(): Promise<Case> {
-  const runtime = openReference({ bytes: 2 ** 26 });
+/** Make a case on the float64 reference: project, apply CTF, move, add noise. Every visitor sees the same particles. */
+export async function makeCase(name: CaseName = "tiny"): Promise<Case> {
+  const recipe = recipes[name];
+  const { box, size, pixelSize, truth } = recipe;
+  const runtime = openReference({ bytes: 2 ** 28 });
   const random = new Random(seed);
   runtime.push("iteration");
-  const grid = orientationGrid({ order: 1 });
-  const search = makeSearch(grid, offsets, 1, 0, pixelSize);
-  const projector = allocProjector(runtime, box, 2, box);
-  await fillProjector(runtime, put(runtime, "real", "map", density(random)), box, projector);
-  const pixels = casePixels(runtime);
+  const grid = orientationGrid({ order: recipe.order });
+  const listed = recipe.listed(grid);
+  const search = makeSearch(grid, recipe.offsets, 1, 0, pixelSize);
+  const projector = allocProjector(runtime, box, recipe.padding, box);
+  await fillProjector(runtime, put(runtime, "real", "map", recipe.density(random)), box, projector);
+  const table = pixelList(size);
+  const pixels = putPixels(runtime, size, table);
   const K = pixels.count;
   const slices_ok = runtime.alloc("complex", "slices", listed.length * K);
-  const [matrices, childMatrices] = await listMatrices(runtime, search);
+  const [matrices, childMatrices] = await listMatrices(runtime, search, listed);
   const rows = listed.length;
   await runtime.projectSlices({ projector, matrices, rows, first: 0, count: rows, pixels, slices_ok });
   const slices = (await runtime.download(slices_ok)).map(Math.fround) as Float64Array;
 
-  const defocus = truth.map((_, i) => 9000 + 2500 * i);
+  const defocus = truth.map((_, i) => recipe.defocus + recipe.defocusStep * i);
   const parameters = defocus.flatMap((defocusU) =>
     ctfRow(
       {
@@ -177,19 +172,18 @@ export async function makeCase(): Promise<Case> {
   });
   const ctf = (await runtime.download(ctf_ik)).map(Math.fround) as Float64Array;
 
-  const table = pixelList();
   const xy = Array.from(table, (packed) => [pixelX(packed), pixelY(packed)] as const);
   const power = slices.reduce((sum, value) => sum + value * value, 0) / slices.length;
-  // White noise would hide the high shells of so small a particle: it falls with the shell.
-  const sigma = xy.map(([x, y]) => Math.sqrt((1.8 * power) / Math.hypot(x, y)));
+  const sigma = xy.map(([x, y]) => Math.sqrt(recipe.noise(Math.hypot(x, y)) * power));
   const weights = Float64Array.from({ length: truth.length * K }, (_, at) =>
     Math.fround(1 / sigma[at % K] ** 2),
   );
   const images = new Float64Array(2 * truth.length * K);
   truth.forEach(([o, t], i) => {
-    for (const [k, [x]] of xy.entries()) {
+    for (const [k, [x, y]] of xy.entries()) {
       // A translation in the contract moves the image back, so the particle lies the other way.
-      const angle = (2 * Math.PI * x * search.coarseShifts[2 * t]) / box;
+      const [dx, dy] = [search.coarseShifts[2 * t], search.coarseShifts[2 * t + 1]];
+      const angle = (2 * Math.PI * (x * dx + y * dy)) / box;
       const [c, s] = [Math.cos(angle), Math.sin(angle)];
       const [re, im] = [slices[2 * (o * K + k)], slices[2 * (o * K + k) + 1]];
       const factor = ctf[i * K + k];
@@ -200,6 +194,19 @@ export async function makeCase(): Promise<Case> {
   const data = (await runtime.download(projector.data)).map(Math.fround) as Float64Array;
   const { radius, padding, maxShell } = projector;
   const result: Case = {
+    name,
+    shape: {
+      particles: truth.length,
+      orientations: rows,
+      translations: recipe.offsets.x.length,
+      pixels: K,
+      rotations: search.rotations,
+      shifts: search.shifts,
+      size,
+      box,
+      pixelSize,
+    },
+    truth,
     xy,
     images_ik: images,
     ctf_ik: ctf,
@@ -214,7 +221,7 @@ export async function makeCase(): Promise<Case> {
       const [direction, psi] = [Math.floor(o / grid.psi.length), o % grid.psi.length];
       return { rot: grid.rot[direction], tilt: grid.tilt[direction], psi: grid.psi[psi] };
     }),
-    poses: finePoses(search),
+    poses: finePoses(search, listed),
   };
   await runtime.close();
   return result;
@@ -227,8 +234,12 @@ export function putBatch(
   weights: ArrayLike<number> = data.weights_ik,
 ): ParticleBatch {
   return {
-    count: shape.particles,
-    pixels: casePixels(runtime),
+    count: data.shape.particles,
+    pixels: putPixels(
+      runtime,
+      data.shape.size,
+      Uint32Array.from(data.xy, ([x, y]) => packPixel(x, y)),
+    ),
     images_ik: put(runtime, "complex", "images", data.images_ik),
     ctf_ik: put(runtime, "real", "ctf", data.ctf_ik),
     weights_ik: put(runtime, "real", "weights", weights),
@@ -242,7 +253,7 @@ export async function coarseScores(
   strategy: ScoreStrategy = "direct",
   weights?: ArrayLike<number>,
 ): Promise<Float64Array> {
-  const { particles, orientations, translations, pixels } = shape;
+  const { particles, orientations, translations, pixels, size, box } = data.shape;
   runtime.push("job");
   try {
     const diff2_iot = runtime.alloc("real", "diff2", particles * orientations * translations);
@@ -273,7 +284,7 @@ export async function imageConstants(
 ): Promise<Float64Array> {
   runtime.push("job");
   try {
-    const constant_i = runtime.alloc("real", "constants", shape.particles);
+    const constant_i = runtime.alloc("real", "constants", data.shape.particles);
     await runtime.imageConstants({ batch: putBatch(runtime, data, weights), constant_i });
     return Float64Array.from(await runtime.download(constant_i));
   } finally {
@@ -281,4 +292,4 @@ export async function imageConstants(
   }
 }
 
-export { box, pixelSize, put };
+export { put };

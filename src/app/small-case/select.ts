@@ -1,11 +1,7 @@
 import type { CompressedSamples, DenseSamples, LogPriors, Runtime } from "../../runtime/contract.js";
 import { compactScratch, fineScratch, makePhases } from "../../runtime/tables.js";
 import type { CompressedWeights } from "../../runtime/weights.js";
-import { box, type Case, coarseScores, put, putBatch, rotations, shape, shifts, size } from "./case.js";
-
-export const children = rotations * shifts;
-/** Coarse samples of a particle. */
-export const parents = shape.orientations * shape.translations;
+import { type Case, type CaseShape, childrenOf, coarseScores, parentsOf, put, putBatch } from "./case.js";
 
 /** Weights of both passes of the case, and the compressed layout of what the first one kept. */
 export interface Selection {
@@ -16,8 +12,7 @@ export interface Selection {
   readonly weights: CompressedWeights;
 }
 
-function flatPriors(runtime: Runtime): LogPriors {
-  const { particles, orientations, translations } = shape;
+function flatPriors(runtime: Runtime, { particles, orientations, translations }: CaseShape): LogPriors {
   return {
     orientation_o: put(runtime, "real", "orientation priors", new Float64Array(orientations)),
     perParticle: false,
@@ -27,7 +22,9 @@ function flatPriors(runtime: Runtime): LogPriors {
 
 /** Both passes of the expectation step on the case: keep the samples that hold `fraction` of the probability, compute their children. */
 export async function select(runtime: Runtime, data: Case, fraction: number): Promise<Selection> {
-  const { particles, orientations, translations } = shape;
+  const { shape } = data;
+  const { particles, orientations, translations, pixels, rotations, shifts, size, box } = shape;
+  const [parents, children] = [parentsOf(shape), childrenOf(shape)];
   const scores = await coarseScores(runtime, data);
   runtime.push("job");
   try {
@@ -40,7 +37,7 @@ export async function select(runtime: Runtime, data: Case, fraction: number): Pr
       translations,
       values: put(runtime, "real", "diff2", scores),
     };
-    const priors = flatPriors(runtime);
+    const priors = flatPriors(runtime, shape);
     const results = () => ({
       logMax_i: alloc("log max", particles),
       sum_i: alloc("sums", particles),
@@ -96,7 +93,7 @@ export async function select(runtime: Runtime, data: Case, fraction: number): Pr
       rotations,
       phases: makePhases(runtime, data.childTranslations_t2, size, box),
       shifts,
-      scratch: alloc("fine scratch", fineScratch({ particles, pixels: shape.pixels })),
+      scratch: alloc("fine scratch", fineScratch({ particles, pixels })),
       correlation: false,
       samples,
     });

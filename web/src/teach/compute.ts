@@ -1,5 +1,7 @@
 import { signal } from "@preact/signals";
 import { proxy, type Remote, wrap } from "comlink";
+import type { CaseName } from "../../../src/app/small-case/recipes.js";
+import type { Selection } from "../../../src/app/small-case/select.js";
 import type { RaceRow, RaceSize } from "./model/race.js";
 import type { Badge, Prepared, TeachApi } from "./teach.worker.js";
 
@@ -13,32 +15,51 @@ export function compute(): Remote<TeachApi> {
   return started;
 }
 
-/** The small case, once it is there; and what went wrong instead. */
-export const prepared = signal<Prepared | undefined>(undefined);
-export const problem = signal<string | undefined>(undefined);
+type Agreement = Badge | { readonly runtime: "webgpu" | "cpu"; readonly reason: string };
 
-/** Agreement of this machine's runtimes with the reference, or why there is none. */
-export const badges = signal<
-  readonly (Badge | { readonly runtime: "webgpu" | "cpu"; readonly reason: string })[]
->([]);
+const ofCase = () => ({
+  /** The case, once it is there; and what went wrong instead. */
+  prepared: signal<Prepared | undefined>(undefined),
+  problem: signal<string | undefined>(undefined),
+  /** Agreement of this machine's runtimes with the reference, or why there is none. */
+  badges: signal<readonly Agreement[]>([]),
+  asked: false,
+});
+export const cases: Readonly<Record<CaseName, ReturnType<typeof ofCase>>> = {
+  tiny: ofCase(),
+  box64: ofCase(),
+};
+export const { badges } = cases.tiny;
 
-let preparing = false;
-export async function prepare(): Promise<void> {
-  if (preparing) return;
-  preparing = true;
+/** Have a case computed, the first time that it is asked for. */
+export async function prepare(name: CaseName): Promise<void> {
+  const own = cases[name];
+  if (own.asked) return;
+  own.asked = true;
   try {
-    prepared.value = await compute().prepare();
+    own.prepared.value = await compute().prepare(name);
   } catch (error) {
-    problem.value = (error as Error).message;
+    own.problem.value = (error as Error).message;
     return;
   }
   for (const kind of ["cpu", "webgpu"] as const)
     try {
-      const badge = await compute().badge(kind);
-      badges.value = [...badges.value, badge];
+      const badge = await compute().badge(kind, name);
+      own.badges.value = [...own.badges.value, badge];
     } catch (error) {
-      badges.value = [...badges.value, { runtime: kind, reason: (error as Error).message }];
+      own.badges.value = [...own.badges.value, { runtime: kind, reason: (error as Error).message }];
     }
+}
+
+let latest = 0;
+let selecting: Promise<unknown> = Promise.resolve();
+/** The selection of a case; undefined where another was asked for before this one began: a slider asks faster than a worker answers. */
+export function selectLatest(name: CaseName, fraction: number): Promise<Selection | undefined> {
+  latest++;
+  const own = latest;
+  const found = selecting.then(() => (own === latest ? compute().select(name, fraction) : undefined));
+  selecting = found.catch(() => undefined);
+  return found;
 }
 
 export interface Race {
@@ -54,7 +75,11 @@ export const races = signal<Readonly<Partial<Record<RaceSize, Race>>>>({});
 
 /** WebGPU where this browser has it. */
 export const bestRuntime = (): "webgpu" | "cpu" =>
-  badges.value.some((badge) => badge.runtime === "webgpu" && "device" in badge) ? "webgpu" : "cpu";
+  Object.values(cases)
+    .flatMap((own) => own.badges.value)
+    .some((badge) => badge.runtime === "webgpu" && "device" in badge)
+    ? "webgpu"
+    : "cpu";
 
 /** Time the three strategies. */
 export async function race(kind: "webgpu" | "cpu", size: RaceSize): Promise<void> {

@@ -3,22 +3,27 @@ import { useEffect, useRef } from "preact/hooks";
 import type { RoomProps } from "../shell/rooms.js";
 import { formatHash, go, parseHash } from "../shell/route.js";
 import { Notice } from "../shell/ui.js";
-import { badges, prepare, prepared, problem } from "./compute.js";
+import { cases, prepare } from "./compute.js";
 import {
+  caseSizes,
   chapters,
   type Hideable,
+  hasCases,
   hideable,
   languageNames,
   languages,
   neighbour,
   type Place,
   readState,
+  shownCase,
   type TeachState,
+  withCase,
   writeState,
 } from "./model/state.js";
 import "./figures.css";
 import "./panels.css";
 import "./teach.css";
+import { Choice } from "./parts.js";
 import type { Prepared } from "./teach.worker.js";
 import { decimal, fill, language, languageProblem, Rich, speak, words } from "./text.js";
 import { Formula } from "./views/formula.js";
@@ -114,20 +119,23 @@ function View({ state, all }: { readonly state: TeachState; readonly all: Prepar
   }
 }
 
-/** How near the runtimes of this machine are to the reference on the small case. */
+/** How near the runtimes of this machine are to the reference on the case that is shown. */
 function Agreement({ all }: { readonly all: Prepared }) {
   const { agreement } = words.room;
+  const { badges } = cases[all.data.name];
   const worst = (errors: readonly number[]) => decimal(Math.max(...errors).toExponential(1));
   return (
     <details class="teach-details">
       <summary>{agreement.title}</summary>
       <ul>
         <li>{agreement.reference}</li>
-        <li>
-          {fill(agreement.kernels, {
-            error: worst(Object.values(all.strategies).map(({ error }) => error)),
-          })}
-        </li>
+        {all.strategies !== undefined && (
+          <li>
+            {fill(agreement.kernels, {
+              error: worst(Object.values(all.strategies).map(({ error }) => error)),
+            })}
+          </li>
+        )}
         {badges.value.map((badge) => (
           <li key={badge.runtime}>
             {"reason" in badge
@@ -202,13 +210,17 @@ const titleOf = (place: Place) => words.steps[place.step].title;
 export default function Teach({ route }: RoomProps) {
   const state = readState(route.parts, route.query);
   const { place } = state;
+  const shown = shownCase(state);
+  const { prepared, problem } = cases[shown];
   const all = prepared.value;
   const heading = useRef<HTMLHeadingElement>(null);
   const seen = useRef(place.step);
   const [before, after] = [neighbour(place, -1), neighbour(place, 1)];
   useEffect(() => {
-    prepare();
-  }, []);
+    prepare(shown);
+    // The worksheet has the numbers of the small case.
+    if (state.teacher) prepare("tiny");
+  }, [shown, state.teacher]);
   useEffect(() => {
     speak(state.language);
   }, [state.language]);
@@ -240,7 +252,8 @@ export default function Teach({ route }: RoomProps) {
       else if (event.key === " " && !onControl) walk(event.shiftKey ? -1 : 1);
       else if ((event.key === "," || event.key === ".") && name !== undefined) {
         const value = now[name] + (event.key === "." ? 1 : -1);
-        show({ ...now, [name]: Math.max(0, value) }, { replace: true });
+        const most = name === "k" ? caseSizes[now.case].pixels - 1 : Number.POSITIVE_INFINITY;
+        show({ ...now, [name]: Math.min(most, Math.max(0, value)) }, { replace: true });
       } else if (event.key === "t") show({ ...now, teacher: !now.teacher }, { replace: true });
       else return;
       event.preventDefault();
@@ -248,7 +261,9 @@ export default function Teach({ route }: RoomProps) {
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   }, []);
-  const { title, body } = words.steps[place.step];
+  const text = words.steps[place.step];
+  const { title } = text;
+  const body = shown === "box64" && "body64" in text ? text.body64 : text.body;
   const steps: readonly string[] = chapters.find(({ name }) => name === place.chapter)?.steps ?? [];
   const kernel = kernelOf[place.step as keyof typeof kernelOf];
   const hidden = (name: Hideable) => state.hidden.includes(name);
@@ -275,7 +290,12 @@ export default function Teach({ route }: RoomProps) {
             </p>
           ))}
           {place.chapter === "gsd" && !hidden("formula") && (
-            <Formula step={place.step} depth={place.step === "tile" ? state.depth : 16} part={state.part} />
+            <Formula
+              step={place.step}
+              depth={place.step === "tile" ? state.depth : 16}
+              part={state.part}
+              pixels={caseSizes[shown].pixels}
+            />
           )}
           {all !== undefined && place.chapter === "gsd" && !hidden("numbers") && <Agreement all={all} />}
           {all !== undefined && kernel !== undefined && !hidden("code") && (
@@ -287,7 +307,7 @@ export default function Teach({ route }: RoomProps) {
               <pre tabIndex={0}>{all.kernels[kernel]}</pre>
             </details>
           )}
-          {state.teacher && <Teacher state={state} all={all} />}
+          {state.teacher && <Teacher state={state} all={cases.tiny.prepared.value} />}
           <div class="teach-walk">
             {before !== undefined && (
               <a class="teach-button" href={hrefOf(state, before)} rel="prev">
@@ -328,6 +348,14 @@ export default function Teach({ route }: RoomProps) {
           </p>
         </div>
         <div class="teach-stage">
+          {hasCases(place) && (
+            <Choice
+              name={words.cases.name}
+              options={(["tiny", "box64"] as const).map((value) => ({ value, label: words.cases[value] }))}
+              value={shown}
+              onChange={(name) => show(withCase(state, name), { replace: true })}
+            />
+          )}
           {problem.value !== undefined && (
             <Notice kind="problem">{fill(words.room.problem, { problem: problem.value })}</Notice>
           )}
@@ -337,7 +365,11 @@ export default function Teach({ route }: RoomProps) {
             </Notice>
           )}
           {all === undefined ? (
-            problem.value === undefined && <p class="quiet">{words.room.computing}</p>
+            problem.value === undefined && (
+              <p class="quiet" role="status">
+                {shown === "tiny" ? words.room.computing : words.cases.wait}
+              </p>
+            )
           ) : (
             <View state={state} all={all} />
           )}

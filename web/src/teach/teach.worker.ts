@@ -1,5 +1,6 @@
 import { expose } from "comlink";
-import { type Case, coarseScores, makeCase, shape } from "../../../src/app/small-case/case.js";
+import { type Case, coarseScores, makeCase } from "../../../src/app/small-case/case.js";
+import type { CaseName } from "../../../src/app/small-case/recipes.js";
 import { select } from "../../../src/app/small-case/select.js";
 import { type Runtime, type ScoreStrategy, scoreStrategies } from "../../../src/runtime/contract.js";
 import { openReference } from "../../../src/runtime/reference/index.js";
@@ -7,12 +8,13 @@ import { cpuTolerances, webGpuTolerances } from "../../../src/runtime/tolerances
 import { loadShaderText, requestBrowserAdapter } from "../../../src/runtime/webgpu/browser.js";
 import { openWebGpu } from "../../../src/runtime/webgpu/index.js";
 import type { LaunchCount } from "./kernel/machine.js";
-import { readTiles, type TileTable } from "./model/counts.js";
+import { type PartCounts, readTiles, type TileTable } from "./model/counts.js";
 import { computeDifferences, countedRun, type Differences, readsOf, relativeError } from "./model/gsd.js";
 import { checkTileIndex } from "./model/puzzles.js";
 import { type RaceRow, type RaceSize, race } from "./model/race.js";
+import type { CaseData } from "./model/terms.js";
 
-/** What a strategy did on the small case, counted lane by lane. */
+/** What a strategy did on the tiny case, counted lane by lane. */
 export interface StrategyCounts {
   readonly counts: readonly LaunchCount[];
   /** Relative error against the reference. */
@@ -21,19 +23,20 @@ export interface StrategyCounts {
   readonly sliceReads: Uint32Array;
   readonly imageReads: Uint32Array;
   /** Accesses of each part of the sum: global reads, shared writes, shared reads. */
-  readonly parts: readonly { readonly global: number; readonly written: number; readonly shared: number }[];
+  readonly parts: readonly PartCounts[];
 }
 
-/** All that the views of the small case show. */
+/** All that the views of a case show. */
 export interface Prepared {
-  readonly data: Case;
+  readonly data: CaseData;
   readonly differences: Differences;
   readonly tiles: TileTable;
-  readonly strategies: Readonly<Record<ScoreStrategy, StrategyCounts>>;
+  /** Of the tiny case alone: lane by lane the other one would take minutes. */
+  readonly strategies?: Readonly<Record<ScoreStrategy, StrategyCounts>>;
   readonly kernels: Readonly<Record<ScoreStrategy, string>>;
 }
 
-/** Agreement of a runtime with the reference on the small case. */
+/** Agreement of a runtime with the reference on a case. */
 export interface Badge {
   readonly runtime: "webgpu" | "cpu";
   readonly device: string;
@@ -43,16 +46,21 @@ export interface Badge {
   readonly errors: Readonly<Record<ScoreStrategy, number>>;
 }
 
-let data: Promise<Case> | undefined;
-const theCase = () => {
-  data ??= makeCase();
-  return data;
-};
+const cases = new Map<CaseName, Promise<Case>>();
+function theCase(name: CaseName): Promise<Case> {
+  const made = cases.get(name) ?? makeCase(name);
+  cases.set(name, made);
+  return made;
+}
 
-async function strategyCounts(strategy: ScoreStrategy, expected: Float64Array): Promise<StrategyCounts> {
-  const run = await countedRun(loadShaderText, await theCase(), strategy, { log: true });
-  const { particles, orientations, translations, pixels } = shape;
-  const parts: { global: number; written: number; shared: number }[] = [];
+async function strategyCounts(
+  data: Case,
+  strategy: ScoreStrategy,
+  expected: Float64Array,
+): Promise<StrategyCounts> {
+  const run = await countedRun(loadShaderText, data, strategy, { log: true });
+  const { particles, orientations, translations, pixels } = data.shape;
+  const parts: { -readonly [count in keyof PartCounts]: number }[] = [];
   for (const { space, kind, part } of run.accesses) {
     // A part ends with two barriers: one after its loads, one after its products.
     const at = part >> 1;
@@ -87,32 +95,37 @@ async function openRuntime(kind: "webgpu" | "cpu", bytes: number): Promise<Runti
 }
 
 const api = {
-  async prepare(): Promise<Prepared> {
-    const data = await theCase();
-    const differences = await computeDifferences(openReference(), data);
-    return {
+  async prepare(name: CaseName): Promise<Prepared> {
+    const whole = await theCase(name);
+    const differences = await computeDifferences(openReference(), whole);
+    const { projector: _, ...data } = whole;
+    const prepared = {
       data,
       differences,
       tiles: await readTiles(loadShaderText),
-      strategies: await byStrategy((strategy) => strategyCounts(strategy, differences.diff2_iot)),
       kernels: await byStrategy(async (strategy) => loadShaderText(`diff2_${strategy}.wgsl`)),
+    };
+    if (name !== "tiny") return prepared;
+    return {
+      ...prepared,
+      strategies: await byStrategy((strategy) => strategyCounts(whole, strategy, differences.diff2_iot)),
     };
   },
 
-  async select(fraction: number) {
-    return select(openReference(), await theCase(), fraction);
+  async select(name: CaseName, fraction: number) {
+    return select(openReference({ bytes: 2 ** 28 }), await theCase(name), fraction);
   },
 
   async tileIndex(line: string) {
-    const data = await theCase();
+    const data = await theCase("tiny");
     return checkTileIndex(loadShaderText, data, await coarseScores(openReference(), data), line);
   },
 
-  /** Run the small case on a runtime of this machine. Rejects with the reason where there is none. */
-  async badge(kind: "webgpu" | "cpu"): Promise<Badge> {
-    const data = await theCase();
+  /** Run a case on a runtime of this machine. Rejects with the reason where there is none. */
+  async badge(kind: "webgpu" | "cpu", name: CaseName): Promise<Badge> {
+    const data = await theCase(name);
     const expected = await coarseScores(openReference(), data);
-    const runtime = await openRuntime(kind, 2 ** 24);
+    const runtime = await openRuntime(kind, 2 ** 25);
     try {
       const { device, software, workgroupBytes } = runtime.capabilities;
       const errors = await byStrategy(async (strategy) =>

@@ -89,6 +89,31 @@ export function countReads(strategy: ScoreStrategy, shape: CoarseShape, tiles: T
   };
 }
 
+/** What a workgroup does in one part of the sum: reads of the card's memory, values written to its tiles and read from them. */
+export interface PartCounts {
+  readonly global: number;
+  readonly written: number;
+  readonly shared: number;
+}
+
+/** Values that a lane of diff2_tiled reads a pixel: two slices, two images, two factors. */
+const readsOfLane = 6;
+
+/** Part of a block of `rows` x `columns` sums of the tiled kernel in closed form; a test compares it with counts. Tiles are always filled whole. */
+export function partCounts(
+  { side, depth, lanes }: TileConstants,
+  block: { readonly rows: number; readonly columns: number },
+  pixels: number,
+  part: number,
+): PartCounts {
+  const loaded = Math.min(depth, pixels - part * depth);
+  return {
+    global: (block.rows + 2 * block.columns) * loaded,
+    written: 3 * side * depth,
+    shared: lanes * depth * readsOfLane,
+  };
+}
+
 const elementBytes: Readonly<Record<string, number>> = { slices: 8, images: 8, shifted: 8, phases: 8 };
 
 /** All reads of a pass, and their bytes. */

@@ -1,12 +1,14 @@
-import { type Case, coarseScores, imageConstants, shape } from "../../../../src/app/small-case/case.js";
+import {
+  type Case,
+  type CaseShape,
+  coarseScores,
+  imageConstants,
+} from "../../../../src/app/small-case/case.js";
 import type { Runtime, ScoreStrategy } from "../../../../src/runtime/contract.js";
 import type { ShaderLoader } from "../../../../src/runtime/webgpu/shader.js";
 import { type Access, type LaunchCount, openCounting } from "../kernel/machine.js";
 
-/**
- * Every number that the view of the squared differences shows, from the runtime that is given (the reference): scores of
- * masked weights are the partial sums of formula 5.2, scores of masked images the energies.
- */
+/** The numbers of all samples of a case, from the runtime that is given (the reference): scores of blank images are the energies. */
 export interface Differences {
   /** Squared difference less the constant of the particle: what the contract calls diff2. */
   readonly diff2_iot: Float64Array;
@@ -15,45 +17,40 @@ export interface Differences {
   readonly constant_i: Float64Array;
   /** Re sum_k conj(S) w C X e. */
   readonly cross_iot: Float64Array;
-  /** 1/2 w |C S - X e|^2 of every pixel: [k][iot]. */
-  readonly terms_k: readonly Float64Array[];
 }
 
-const { particles, orientations, translations, pixels } = shape;
-export const samples = particles * orientations * translations;
-export const sampleOf = (i: number, o: number, t: number): number =>
-  (i * orientations + o) * translations + t;
-export const poseOf = (sample: number) => ({
+export const sampleOf = (
+  { orientations, translations }: CaseShape,
+  i: number,
+  o: number,
+  t: number,
+): number => (i * orientations + o) * translations + t;
+export const poseOf = ({ orientations, translations }: CaseShape, sample: number) => ({
   i: Math.floor(sample / (orientations * translations)),
   o: Math.floor(sample / translations) % orientations,
   t: sample % translations,
 });
 
 export async function computeDifferences(runtime: Runtime, data: Case): Promise<Differences> {
+  const { translations } = data.shape;
   const diff2_iot = await coarseScores(runtime, data);
   const constant_i = await imageConstants(runtime, data);
-  const blank = await coarseScores(runtime, { ...data, images_ik: new Float64Array(data.images_ik.length) });
-  const energy_io = Float64Array.from(
-    { length: particles * orientations },
-    (_, io) => blank[io * translations],
-  );
-  const cross_iot = diff2_iot.map((value, sample) => blank[sample] - value);
-  const terms_k: Float64Array[] = [];
-  for (let k = 0; k < pixels; k++) {
-    const own = data.weights_ik.map((weight, at) => (at % pixels === k ? weight : 0));
-    const constants = await imageConstants(runtime, data, own);
-    const scores = await coarseScores(runtime, data, "direct", own);
-    terms_k.push(scores.map((value, sample) => value + constants[poseOf(sample).i]));
-  }
-  return { diff2_iot, energy_io, constant_i, cross_iot, terms_k };
+  const energy_io = await coarseScores(runtime, {
+    ...data,
+    shape: { ...data.shape, translations: 1 },
+    translations_t2: new Float64Array(2),
+    images_ik: new Float64Array(data.images_ik.length),
+  });
+  const cross_iot = diff2_iot.map((value, sample) => energy_io[Math.floor(sample / translations)] - value);
+  return { diff2_iot, energy_io, constant_i, cross_iot };
 }
 
-/** Gamma(from, to): the sum over pixels from <= k < to of every squared difference (formula 5.2). */
-export function partialSums({ terms_k }: Differences, from: number, to: number): Float64Array {
-  const sums = new Float64Array(samples);
-  for (const terms of terms_k.slice(from, to)) for (let at = 0; at < samples; at++) sums[at] += terms[at];
-  return sums;
-}
+/** Squared differences with their constants: what formula 5.1 says. */
+export const fullDifferences = (
+  { orientations, translations }: CaseShape,
+  { diff2_iot, constant_i }: Differences,
+): Float64Array =>
+  diff2_iot.map((value, sample) => value + constant_i[Math.floor(sample / (orientations * translations))]);
 
 /** One launch or several of a strategy on the case, and every access of the kernel that makes the scores. */
 export interface CountedRun {
@@ -100,4 +97,22 @@ export function relativeError(found: ArrayLike<number>, expected: ArrayLike<numb
     total += expected[at] ** 2;
   }
   return Math.sqrt(difference / total);
+}
+
+/** How near each sample is, from 0 to 1 within its particle. */
+export function nearness(
+  { particles, orientations, translations }: CaseShape,
+  values: Float64Array,
+): Float64Array {
+  const each = orientations * translations;
+  const shares = new Float64Array(values.length);
+  for (let i = 0; i < particles; i++) {
+    const own = values.subarray(i * each, (i + 1) * each);
+    const [least, most] = [Math.min(...own), Math.max(...own)];
+    shares.set(
+      own.map((value) => (most - value) / (most - least)),
+      i * each,
+    );
+  }
+  return shares;
 }

@@ -1,3 +1,5 @@
+import type { CaseName } from "../../../../src/app/small-case/recipes.js";
+
 /** Steps in the order in which they are read: chapters and their steps. */
 export const chapters = [
   { name: "gsd", steps: ["number", "table", "tile", "product"] },
@@ -28,9 +30,18 @@ export const languages = { en: "English", de: "Deutsch" } as const;
 export type Language = keyof typeof languages;
 export const languageNames = Object.keys(languages) as readonly Language[];
 
+/** Sizes of the two cases; a test compares them with the cases. */
+export const caseSizes = {
+  tiny: { particles: 4, orientations: 6, translations: 3, pixels: 32 },
+  box64: { particles: 8, orientations: 80, translations: 9, pixels: 1651 },
+} as const satisfies Readonly<Record<CaseName, unknown>>;
+/** Steps that show the second case too. */
+const stepsOfCases: readonly StepName[] = ["number", "table", "tile", "product", "groups"];
+
 /** What a visitor sees, as the URL tells it. */
 export interface TeachState {
   readonly place: Place;
+  readonly case: CaseName;
   /** Chosen pose and pixel. */
   readonly i: number;
   readonly o: number;
@@ -60,21 +71,27 @@ interface NumberField {
   readonly initial: number;
 }
 
-const fields = {
-  i: { least: 0, most: 3, initial: 0 },
-  o: { least: 0, most: 5, initial: 0 },
-  t: { least: 0, most: 2, initial: 1 },
-  k: { least: 0, most: 31, initial: 5 },
-  part: { least: 0, most: 1, initial: 0 },
-  side: { least: 1, most: 128, initial: 32 },
-  depth: { least: 1, most: 64, initial: 16 },
-  event: { least: 0, most: 1e6, initial: 0 },
-  kept: { least: 300, most: 1000, initial: 999 },
-  parents: { least: 1, most: 1658880, initial: 1000 },
-  bytes: { least: 4, most: 8, initial: 4 },
-  element: { least: -1, most: 1e6, initial: -1 },
-} as const satisfies Readonly<Record<string, NumberField>>;
-type NumberName = keyof typeof fields;
+function fieldsOf(name: CaseName) {
+  const { particles, orientations, translations, pixels } = caseSizes[name];
+  return {
+    i: { least: 0, most: particles - 1, initial: 0 },
+    o: { least: 0, most: orientations - 1, initial: 0 },
+    // No translation at all is in the middle of the list.
+    t: { least: 0, most: translations - 1, initial: (translations - 1) / 2 },
+    k: { least: 0, most: pixels - 1, initial: 5 },
+    part: { least: 0, most: pixels - 1, initial: 0 },
+    side: { least: 1, most: 128, initial: 32 },
+    depth: { least: 1, most: 64, initial: 16 },
+    event: { least: 0, most: 1e6, initial: 0 },
+    kept: { least: 300, most: mostKept[name], initial: 999 },
+    parents: { least: 1, most: 1658880, initial: 1000 },
+    bytes: { least: 4, most: 8, initial: 4 },
+    element: { least: -1, most: 1e6, initial: -1 },
+  } as const satisfies Readonly<Record<string, NumberField>>;
+}
+type NumberName = keyof ReturnType<typeof fieldsOf>;
+/** The fine pass over all parents of the second case would take a page ten seconds. */
+export const mostKept = { tiny: 1000, box64: 999 } as const;
 const programs = ["published", "mixed", "nested"] as const;
 
 /** The state of a URL; what it does not tell, or tells wrongly, is as at the start. */
@@ -83,8 +100,9 @@ export function readState(parts: readonly string[], query: URLSearchParams): Tea
     places.find(({ chapter, step }) => chapter === parts[0] && step === parts[1]) ??
     places.find(({ chapter }) => chapter === parts[0]) ??
     places[0];
+  const name: CaseName = query.get("case") === "64" ? "box64" : "tiny";
   const numbers = Object.fromEntries(
-    Object.entries(fields).map(([name, { least, most, initial }]) => {
+    Object.entries(fieldsOf(name)).map(([name, { least, most, initial }]) => {
       const text = query.get(name);
       const value = text === null || text === "" ? Number.NaN : Number(text);
       const usable = Number.isInteger(value) && value >= least && value <= most;
@@ -95,6 +113,7 @@ export function readState(parts: readonly string[], query: URLSearchParams): Tea
   const hidden = (query.get("hide") ?? "").split(",");
   return {
     place,
+    case: name,
     ...numbers,
     program: programs.find((name) => name === program) ?? programs[0],
     teacher: query.get("teacher") === "1",
@@ -104,16 +123,32 @@ export function readState(parts: readonly string[], query: URLSearchParams): Tea
   };
 }
 
+/** The case on show: only some steps have the second one. */
+export const shownCase = ({ place, case: name }: TeachState): CaseName =>
+  stepsOfCases.includes(place.step) ? name : "tiny";
+export const hasCases = ({ step }: Place): boolean => stepsOfCases.includes(step);
+
+/** Another case from its start, at the same step. */
+export function withCase(state: TeachState, name: CaseName): TeachState {
+  const { parts, query } = writeState({ ...state, case: name });
+  const kept = Object.entries(query).flatMap(([key, value]) =>
+    value === undefined || perCase.includes(key) ? [] : [[key, String(value)]],
+  );
+  return readState(parts, new URLSearchParams(kept));
+}
+const perCase = ["i", "o", "t", "k", "part", "element"];
+
 /** The URL of a state: what differs from the start. */
 export function writeState(state: TeachState): {
   parts: readonly string[];
   query: Readonly<Record<string, string | number | undefined>>;
 } {
   const query: Record<string, string | number | undefined> = {};
-  for (const [name, { initial }] of Object.entries(fields)) {
+  for (const [name, { initial }] of Object.entries(fieldsOf(state.case))) {
     const value = state[name as NumberName];
     if (value !== initial) query[name] = value;
   }
+  if (state.case === "box64") query.case = 64;
   if (state.program !== programs[0]) query.program = state.program;
   if (state.hidden.length > 0) query.hide = state.hidden.join(",");
   if (state.teacher) query.teacher = 1;

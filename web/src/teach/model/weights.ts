@@ -1,5 +1,4 @@
-import { shape, shifts } from "../../../../src/app/small-case/case.js";
-import { children } from "../../../../src/app/small-case/select.js";
+import { type CaseShape, childrenOf } from "../../../../src/app/small-case/case.js";
 import {
   type CompressedWeights,
   denseBytes,
@@ -9,7 +8,8 @@ import {
 } from "../../../../src/runtime/weights.js";
 
 /** Which element of the compressed values something is: particle, parent, child. */
-export function elementOf({ start_i, firstSample_g }: CompressedWeights, element: number) {
+export function elementOf(shape: CaseShape, { start_i, firstSample_g }: CompressedWeights, element: number) {
+  const children = childrenOf(shape);
   const group = Math.floor(element / children);
   const child = element % children;
   const particle = start_i.findIndex((start, i) => start <= group && group < start_i[i + 1]);
@@ -20,11 +20,14 @@ export function elementOf({ start_i, firstSample_g }: CompressedWeights, element
     parent,
     orientation: Math.floor(parent / shape.translations),
     translation: parent % shape.translations,
-    rotation: Math.floor(child / shifts),
-    shift: child % shifts,
+    rotation: Math.floor(child / shape.shifts),
+    shift: child % shape.shifts,
     sample: firstSample_g[group] + child,
   };
 }
+
+/** Children of a parent: 8 orientations, 4 translations. */
+const children = 32;
 
 export interface LayoutBytes {
   readonly dense: number;

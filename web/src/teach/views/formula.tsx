@@ -71,13 +71,15 @@ export function Formula({
   step,
   depth,
   part,
+  pixels,
 }: {
   readonly step: StepName;
   readonly depth: number;
   readonly part: number;
+  readonly pixels: number;
 }) {
-  const parts = Math.ceil(32 / depth);
-  const range = (n: number) => [String(n * depth + 1), String(Math.min(32, (n + 1) * depth))] as const;
+  const parts = Math.ceil(pixels / depth);
+  const range = (n: number) => [String(n * depth + 1), String(Math.min(pixels, (n + 1) * depth))] as const;
   const shown = parts <= 2 ? Array.from({ length: parts }, (_, n) => n) : [part];
   return (
     <section class="teach-formula" aria-label={words.formula.label}>
@@ -87,7 +89,7 @@ export function Formula({
           {gamma}
           <mo>=</mo>
           {half}
-          {sum("1", "32")}
+          {sum("1", String(pixels))}
           {term("weight", "ik")}
           {square}
         </math>

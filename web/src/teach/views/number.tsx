@@ -1,143 +1,174 @@
-import { shape, size } from "../../../../src/app/small-case/case.js";
+import { useMemo } from "preact/hooks";
 import { Measure } from "../../shell/ui.js";
-import { partialSums, sampleOf } from "../model/gsd.js";
-import { Choice, Figure, heat, Slider, type ViewProps } from "../parts.js";
+import { movedImage, termsOf } from "../model/terms.js";
+import { Choice, Figure, Slider, type ViewProps } from "../parts.js";
+import { heatScale, MarkedPicture, stepOf } from "../picture.js";
 import type { Prepared } from "../teach.worker.js";
-import { From, number } from "../text.js";
-
-const { particles, orientations, pixels } = shape;
-const box = 16;
+import { From, fill, number, words } from "../text.js";
+import { translationName } from "./names.js";
 
 /** Values of a half transform: x to the right, y downwards. */
 function HalfPlane({
   name,
   word,
-  xy,
+  data,
   values,
   k,
   onChoose,
 }: {
   readonly name: string;
   readonly word: string;
-  readonly xy: Prepared["data"]["xy"];
-  readonly values: ArrayLike<number>;
+  readonly data: Prepared["data"];
+  readonly values: Float64Array;
   readonly k: number;
   readonly onChoose: (k: number) => void;
 }) {
-  const most = Math.max(...Array.from(values));
+  const rows = data.shape.size;
+  const columns = rows / 2 + 1;
+  const most = useMemo(() => Math.max(...values), [values]);
+  const cell = ([x, y]: readonly [number, number]) => [y + rows / 2 - 1, x] as const;
+  const shades = useMemo(() => {
+    const steps = new Int16Array(rows * columns).fill(-1);
+    for (const [at, xy] of data.xy.entries()) {
+      const [row, column] = cell(xy);
+      const share = values[at] / most;
+      // The low shells of a real molecule hold nearly all of it: its pictures go by the square root.
+      steps[row * columns + column] = stepOf(data.name === "tiny" ? share : Math.sqrt(share));
+    }
+    return steps;
+  }, [values]);
   return (
     <Figure note={<span class={`teach-word teach-${word}`}>{name}</span>}>
-      <svg
-        class="teach-plane"
-        viewBox="0 -3.5 5 8"
-        role="img"
-        aria-label={`${name}: largest value ${most.toFixed(2)}; pixel ${k + 1} has ${values[k].toFixed(3)}`}
-      >
-        {xy.map(([x, y], at) => (
-          // biome-ignore lint/a11y/noStaticElementInteractions: the slider below does the same by keyboard
-          <rect
-            key={at}
-            x={x + 0.04}
-            y={y - 0.46}
-            width={0.92}
-            height={0.92}
-            style={{ fill: heat(values[at] / most).background }}
-            class={at === k ? "here" : ""}
-            onClick={() => onChoose(at)}
-          />
-        ))}
-      </svg>
+      <div class="teach-plane" style={{ "--aspect": columns / rows }}>
+        <MarkedPicture
+          picture={{ rows, columns, shades, scale: heatScale }}
+          marked={cell(data.xy[k])}
+          label={fill(words.number.plane, {
+            name,
+            most: most.toFixed(2),
+            pixel: k + 1,
+            value: values[k].toFixed(3),
+          })}
+          onPoint={(row, column) => {
+            const at = data.xy.findIndex(([x, y]) => x === column && y + rows / 2 - 1 === row);
+            if (at >= 0) onChoose(at);
+          }}
+        />
+      </div>
     </Figure>
   );
 }
 
-/** Real and imaginary part of a moved image value. */
-function moved({ data }: Prepared, i: number, t: number, k: number): readonly [number, number] {
-  const [x, y] = data.xy[k];
-  const angle =
-    (-2 * Math.PI * (x * data.translations_t2[2 * t] + y * data.translations_t2[2 * t + 1])) / box;
-  const [c, s] = [Math.cos(angle), Math.sin(angle)];
-  const [re, im] = [data.images_ik[2 * (i * pixels + k)], data.images_ik[2 * (i * pixels + k) + 1]];
-  return [re * c - im * s, re * s + im * c];
+const complex = (values: Float64Array, k: number) => {
+  const [re, im] = [values[2 * k], values[2 * k + 1]];
+  return `${re.toFixed(2)} ${im < 0 ? "−" : "+"} ${Math.abs(im).toFixed(2)}i`;
+};
+const moduli = (values: Float64Array) =>
+  Float64Array.from({ length: values.length / 2 }, (_, k) => Math.hypot(values[2 * k], values[2 * k + 1]));
+
+/** All that the view draws of one sample. */
+function sampleNumbers(data: Prepared["data"], i: number, o: number, t: number) {
+  const K = data.shape.pixels;
+  const slice = data.slices_ok.subarray(2 * o * K, 2 * (o + 1) * K);
+  const model = slice.map((value, at) => data.ctf_ik[i * K + (at >> 1)] * value);
+  const moved = movedImage(data, i, t);
+  const terms = termsOf(data, i, o, t);
+  let sum = 0;
+  const sums = terms.map((term) => {
+    sum += term;
+    return sum;
+  });
+  // As many points as a screen can show.
+  const every = Math.ceil(K / 400);
+  const path = Array.from(sums, (value, at) =>
+    at % every === 0 || at === K - 1
+      ? `${at === 0 ? "M" : "L"}${((at + 1) * 100) / K} ${30 - (28 * value) / sum}`
+      : "",
+  ).join("");
+  return { model, moved, terms, sums, path, moduli: [slice, model, moved].map(moduli) };
 }
 
-const complex = ([re, im]: readonly [number, number]) =>
-  `${re.toFixed(2)} ${im < 0 ? "−" : "+"} ${Math.abs(im).toFixed(2)}i`;
+/** Few of a kind to choose from, many to slide through. */
+const few = 12;
 
-export function NumberView({ state, update, all }: ViewProps & { readonly all: Prepared }) {
+export function PoseControls({ state, update, all }: ViewProps & { readonly all: Prepared }) {
+  const { data } = all;
+  const { particles, orientations, translations } = data.shape;
+  const range = (count: number, label = (value: number) => String(value + 1)) =>
+    Array.from({ length: count }, (_, value) => ({ value, label: label(value) }));
+  return (
+    <div class="teach-row">
+      <Choice
+        name={words.number.particle}
+        options={range(particles)}
+        value={state.i}
+        onChange={(i) => update({ i })}
+      />
+      {orientations <= few ? (
+        <Choice
+          name={words.number.orientation}
+          options={range(orientations)}
+          value={state.o}
+          onChange={(o) => update({ o })}
+        />
+      ) : (
+        <Slider
+          name={words.number.orientation}
+          value={state.o}
+          least={0}
+          most={orientations - 1}
+          text={fill(words.number.of, { at: state.o + 1, all: orientations })}
+          onChange={(o) => update({ o })}
+        />
+      )}
+      <Choice
+        name={words.number.translation}
+        options={range(translations, (t) => translationName(data, t))}
+        value={state.t}
+        onChange={(t) => update({ t })}
+      />
+    </div>
+  );
+}
+
+export function NumberView(props: ViewProps & { readonly all: Prepared }) {
+  const { state, update, all } = props;
   const { i, o, t, k } = state;
-  const { data, differences } = all;
-  const sample = sampleOf(i, o, t);
-  const slice = (at: number) =>
-    [data.slices_ok[2 * (o * pixels + at)], data.slices_ok[2 * (o * pixels + at) + 1]] as const;
-  const ctf = (at: number) => data.ctf_ik[i * pixels + at];
-  const each = Array.from({ length: pixels }, (_, at) => at);
-  const terms = each.map((at) => differences.terms_k[at][sample]);
-  const sums = each.map((at) => partialSums(differences, 0, at + 1)[sample]);
-  const model = [ctf(k) * slice(k)[0], ctf(k) * slice(k)[1]] as const;
-  const choose = (at: number) => update({ k: at });
+  const { data } = all;
+  const { pixels, size } = data.shape;
+  const { model, moved, terms, sums, path, moduli } = useMemo(
+    () => sampleNumbers(data, i, o, t),
+    [data, i, o, t],
+  );
+  const text = words.number;
   const planes = [
-    { name: "slice |S|", word: "slice", values: each.map((at) => Math.hypot(...slice(at))) },
-    {
-      name: "as the microscope sees it |C S|",
-      word: "ctf",
-      values: each.map((at) => Math.abs(ctf(at)) * Math.hypot(...slice(at))),
-    },
-    {
-      name: "particle, moved |X e|",
-      word: "image",
-      values: each.map((at) => Math.hypot(...moved(all, i, t, at))),
-    },
-    { name: "½ w |C S − X e|²", word: "weight", values: terms },
+    { name: text.slice, word: "slice", values: moduli[0] },
+    { name: text.dimmed, word: "ctf", values: moduli[1] },
+    { name: text.moved, word: "image", values: moduli[2] },
+    { name: text.term, word: "weight", values: terms },
   ];
-  const range = (count: number) =>
-    Array.from({ length: count }, (_, value) => ({ value, label: String(value + 1) }));
-  const path = sums
-    .map(
-      (value, at) =>
-        `${at === 0 ? "M" : "L"}${((at + 1) * 100) / pixels} ${30 - (28 * value) / sums[pixels - 1]}`,
-    )
-    .join("");
+  const choose = (at: number) => update({ k: at });
   return (
     <div class="teach-stack">
-      <div class="teach-row">
-        <Choice
-          name="Particle"
-          options={range(particles)}
-          value={i}
-          onChange={(value) => update({ i: value })}
-        />
-        <Choice
-          name="Orientation"
-          options={range(orientations)}
-          value={o}
-          onChange={(value) => update({ o: value })}
-        />
-        <Choice
-          name="Translation"
-          options={["−1", "0", "1"].map((label, value) => ({ value, label }))}
-          value={t}
-          onChange={(value) => update({ t: value })}
-        />
-      </div>
+      <PoseControls {...props} />
       <div class="teach-planes">
         {planes.map((plane) => (
-          <HalfPlane key={plane.name} {...plane} xy={data.xy} k={k} onChoose={choose} />
+          <HalfPlane key={plane.word} {...plane} data={data} k={k} onChoose={choose} />
         ))}
       </div>
       <Slider
-        name="Pixel"
+        name={text.pixel}
         value={k}
         least={0}
         most={pixels - 1}
-        text={`${k + 1} of ${pixels}, at (${data.xy[k].join(", ")})`}
+        text={fill(text.pixelAt, { at: number(k + 1), all: number(pixels), xy: data.xy[k].join(", ") })}
         onChange={choose}
       />
       <Figure
         note={
           <>
-            The sum over pixels 1 to {k + 1}. The half transform of an image of {size} pixels has {pixels}{" "}
-            that count. <From origin="reference" />
+            {fill(text.sumNote, { to: number(k + 1), size, pixels: number(pixels) })}{" "}
+            {data.name !== "tiny" && text.root} <From origin="reference" />
           </>
         }
       >
@@ -148,10 +179,10 @@ export function NumberView({ state, update, all }: ViewProps & { readonly all: P
       </Figure>
       <dl class="teach-line">
         <Measure name="w" value={data.weights_ik[i * pixels + k].toFixed(2)} />
-        <Measure name="C S" value={complex(model)} />
-        <Measure name="X e" value={complex(moved(all, i, t, k))} />
-        <Measure name={`term ${k + 1}`} value={terms[k].toFixed(3)} />
-        <Measure name={`sum to ${k + 1}`} value={number(sums[k], 3)} />
+        <Measure name="C S" value={complex(model, k)} />
+        <Measure name="X e" value={complex(moved, k)} />
+        <Measure name={fill(text.termAt, { at: k + 1 })} value={terms[k].toFixed(3)} />
+        <Measure name={fill(text.sumTo, { at: k + 1 })} value={number(sums[k], 3)} />
         <Measure name="Γ" value={number(sums[pixels - 1], 3)} />
       </dl>
     </div>

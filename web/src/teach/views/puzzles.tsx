@@ -18,7 +18,7 @@ import {
 import { Choice, heat, Matrix, Slider, type ViewProps } from "../parts.js";
 import type { Prepared } from "../teach.worker.js";
 import { decimal, fill, number, words } from "../text.js";
-import { cellSample, columnNames, rowNames } from "./table.js";
+import { cellSample, columnNames, numbers } from "./names.js";
 import { TilePicture } from "./tile.js";
 
 /** Small fractions are errors, others a few digits. */
@@ -68,6 +68,7 @@ export function IndexPuzzle({ all }: { readonly all: Prepared }) {
   const [busy, setBusy] = useState(false);
   const { before, after } = around(all.kernels.tiled, tileLine);
   const expected = all.differences.diff2_iot;
+  const { shape } = all.data;
   const check = async () => {
     setBusy(true);
     setVerdict(await compute().tileIndex(line));
@@ -104,9 +105,11 @@ export function IndexPuzzle({ all }: { readonly all: Prepared }) {
       {verdict?.scores !== undefined && (
         <Matrix
           caption={own.errors}
-          rows={rowNames}
-          columns={columnNames}
-          value={(o, j) => Math.abs((verdict.scores?.[cellSample(o, j)] ?? 0) - expected[cellSample(o, j)])}
+          rows={numbers(shape.orientations)}
+          columns={columnNames(shape)}
+          value={(o, j) =>
+            Math.abs((verdict.scores?.[cellSample(shape, o, j)] ?? 0) - expected[cellSample(shape, o, j)])
+          }
           colour={(value) => heat(Math.min(1, value / 10))}
         />
       )}

@@ -1,116 +1,162 @@
-import { shape } from "../../../../src/app/small-case/case.js";
+import { useMemo } from "preact/hooks";
 import { Measure } from "../../shell/ui.js";
-import { sampleOf } from "../model/gsd.js";
+import { countReads } from "../model/counts.js";
+import { fullDifferences, nearness } from "../model/gsd.js";
 import { Figure, heat, Matrix, type ViewProps } from "../parts.js";
+import { heatScale, PictureGrid, type PictureProps, stepOf } from "../picture.js";
 import type { Prepared } from "../teach.worker.js";
-import { From, number } from "../text.js";
+import { From, fill, number, words } from "../text.js";
+import { cellReader, cellSample, columnNames, columnOf, numbers, poseOfColumn } from "./names.js";
 
-const { particles, orientations, translations, pixels } = shape;
-
-export const columnNames = Array.from(
-  { length: particles * translations },
-  (_, j) => `${Math.floor(j / translations) + 1}${"−·+"[j % translations]}`,
-);
-export const rowNames = Array.from({ length: orientations }, (_, o) => String(o + 1));
-/** Sample of a row (orientation) and column (particle and translation). */
-export const cellSample = (o: number, j: number): number =>
-  sampleOf(Math.floor(j / translations), o, j % translations);
-
-/** Squared differences with their constants: what formula 5.1 says. */
-export function fullDifferences({ differences: { diff2_iot, constant_i } }: Prepared): Float64Array {
-  return diff2_iot.map(
-    (value, sample) => value + constant_i[Math.floor(sample / (orientations * translations))],
-  );
-}
-
-/** Values in rows of pixels, each as dark as it was read often; one row in front. */
+/** Values in rows of pixels; the row that the chosen cell reads in front. */
 export function ReadStrip({
   name,
   word,
   rows,
+  pixels,
   reads,
+  counted,
   lit,
 }: {
   readonly name: string;
   readonly word: string;
-  readonly rows: readonly string[];
-  readonly reads: Uint32Array;
+  readonly rows: number;
+  readonly pixels: number;
+  /** Of each value. */
+  readonly reads: number;
+  readonly counted: boolean;
   readonly lit: number;
 }) {
+  /** Single values while they can be told apart, else whole rows. */
+  const cells = pixels <= 64 ? pixels : 1;
   return (
     <Figure
       note={
         <>
-          <span class={`teach-word teach-${word}`}>{name}</span>: each value read {number(Math.max(...reads))}{" "}
-          times <From origin="counted" />
+          <span class={`teach-word teach-${word}`}>{name}</span>:{" "}
+          {fill(words.table.reads, { times: number(reads) })}{" "}
+          <From origin={counted ? "counted" : "formula"} />
         </>
       }
     >
       <svg
         class="teach-strip"
-        style={{ "--rows": rows.length }}
-        viewBox={`0 0 ${pixels} ${rows.length}`}
+        style={{ "--rows": Math.min(rows, 10) }}
+        viewBox={`0 0 ${cells} ${rows}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={`${name}: ${rows.length} rows of ${pixels} values; row ${rows[lit]} is what the chosen cell reads`}
+        aria-label={fill(words.table.strip, { name, rows, pixels, lit: lit + 1 })}
       >
-        {rows.map((row, r) =>
-          Array.from({ length: pixels }, (_, k) => (
-            <rect
-              key={`${row} ${k}`}
-              x={k + 0.05}
-              y={r + 0.06}
-              width={0.9}
-              height={0.88}
-              class={`teach-fill-${word}${r === lit ? "" : " faint"}`}
-            />
-          )),
-        )}
+        {[
+          { kind: " faint", shown: numbers(rows).map((_, row) => row) },
+          { kind: "", shown: [lit] },
+        ].map(({ kind, shown }) => (
+          <path
+            key={kind}
+            class={`teach-fill-${word}${kind}`}
+            d={shown
+              .flatMap((row) =>
+                Array.from(
+                  { length: cells },
+                  (_, k) =>
+                    `M${k + (cells > 1 ? 0.05 : 0)} ${row + 0.06}h${cells > 1 ? 0.9 : 1}v0.88H${k + (cells > 1 ? 0.05 : 0)}z`,
+                ),
+              )
+              .join("")}
+          />
+        ))}
       </svg>
     </Figure>
   );
 }
 
+/** The table of a large case as a picture: orientations down, particles and translations across. */
+export function tablePicture({ data: { shape }, differences }: Prepared): PictureProps {
+  const near = nearness(shape, fullDifferences(shape, differences));
+  const columns = shape.particles * shape.translations;
+  const shades = Int16Array.from({ length: shape.orientations * columns }, (_, at) =>
+    stepOf(near[cellSample(shape, Math.floor(at / columns), at % columns)] ** 2),
+  );
+  return { rows: shape.orientations, columns, shades, scale: heatScale, aspect: 1.5 };
+}
+
+/** Where the columns of a particle begin, but for the first. */
+export const particleStarts = (count: number, each: number): number[] =>
+  Array.from({ length: count - 1 }, (_, i) => (i + 1) * each);
+
 export function TableView({ state, update, all }: ViewProps & { readonly all: Prepared }) {
-  const values = fullDifferences(all);
-  const each = orientations * translations;
-  /** How near a score is, from 0 to 1 within its particle. */
-  const near = (sample: number) => {
-    const own = values.subarray(Math.floor(sample / each) * each, (Math.floor(sample / each) + 1) * each);
-    const [least, most] = [Math.min(...own), Math.max(...own)];
-    return (most - values[sample]) / (most - least);
-  };
-  const { direct } = all.strategies;
-  const total = (reads: Uint32Array) => reads.reduce((sum, count) => sum + count, 0);
+  const { data, differences, strategies } = all;
+  const { shape } = data;
+  const { particles, orientations, translations, pixels } = shape;
+  const values = useMemo(() => fullDifferences(shape, differences), [all]);
+  const near = useMemo(() => nearness(shape, values), [all]);
+  const picture = useMemo(() => tablePicture(all), [all]);
+  const read = useMemo(() => cellReader(data, differences), [all]);
+  const chosen = [state.o, columnOf(shape, state.i, state.t)] as const;
+  const choose = (o: number, j: number) => update({ o, ...poseOfColumn(shape, j) });
+  const direct = strategies?.direct;
+  const columns = particles * translations;
+  const samples = orientations * columns;
+  const formula = countReads("direct", shape, all.tiles).diff2_direct;
+  const sum = (reads: Uint32Array) => reads.reduce((total, count) => total + count, 0);
+  const text = words.table;
   return (
     <div class="teach-stack">
-      <Matrix
-        caption="Squared differences; the stronger the colour, the nearer within a particle. Columns: particle and translation −1, 0, 1. Rows: orientation."
-        rows={rowNames}
-        columns={columnNames}
-        value={(o, j) => values[cellSample(o, j)]}
-        colour={(_, o, j) => heat(near(cellSample(o, j)))}
-        chosen={[state.o, state.i * translations + state.t]}
-        onChoose={(o, j) => update({ o, i: Math.floor(j / translations), t: j % translations })}
-        rowClass="teach-slice"
-        columnClass="teach-image"
-      />
-      <ReadStrip name="slices" word="slice" rows={rowNames} reads={direct.sliceReads} lit={state.o} />
+      {data.name === "tiny" ? (
+        <Matrix
+          caption={text.caption}
+          rows={numbers(orientations)}
+          columns={columnNames(shape)}
+          value={(o, j) => values[cellSample(shape, o, j)]}
+          colour={(_, o, j) => heat(near[cellSample(shape, o, j)])}
+          chosen={chosen}
+          onChoose={choose}
+          rowClass="teach-slice"
+          columnClass="teach-image"
+        />
+      ) : (
+        <PictureGrid
+          name={fill(text.picture, { orientations, columns, particles, translations })}
+          picture={picture}
+          chosen={chosen}
+          onChoose={choose}
+          read={read}
+          lines={{ rows: [], columns: particleStarts(particles, translations) }}
+          heads={numbers(particles)}
+        />
+      )}
       <ReadStrip
-        name="images"
+        name={text.slices}
+        word="slice"
+        rows={orientations}
+        pixels={pixels}
+        reads={
+          direct === undefined ? formula.slices / (orientations * pixels) : Math.max(...direct.sliceReads)
+        }
+        counted={direct !== undefined}
+        lit={state.o}
+      />
+      <ReadStrip
+        name={text.images}
         word="image"
-        rows={["1", "2", "3", "4"]}
-        reads={direct.imageReads}
+        rows={particles}
+        pixels={pixels}
+        reads={direct === undefined ? formula.images / (particles * pixels) : Math.max(...direct.imageReads)}
+        counted={direct !== undefined}
         lit={state.i}
       />
       <dl class="teach-line">
-        <Measure name="for one cell" value={`${pixels} + ${pixels}`} unit="values" />
+        <Measure name={text.one} value={`${number(pixels)} + ${number(pixels)}`} unit={text.values} />
         <Measure
-          name="for all 72 cells"
-          value={number(total(direct.sliceReads) + total(direct.imageReads))}
-          unit="reads"
+          name={fill(text.all, { cells: number(samples) })}
+          value={number(
+            direct === undefined
+              ? formula.slices + formula.images
+              : sum(direct.sliceReads) + sum(direct.imageReads),
+          )}
+          unit={text.readsUnit}
         />
-        <Measure name="different values" value={number((orientations + particles) * pixels)} />
+        <Measure name={text.different} value={number((orientations + particles) * pixels)} />
       </dl>
     </div>
   );

@@ -1,17 +1,16 @@
-import { useState } from "preact/hooks";
-import { shape } from "../../../../src/app/small-case/case.js";
-import { badges, bestRuntime, race, races } from "../compute.js";
-import { operandReads, tileBytes } from "../model/counts.js";
-import { partialSums } from "../model/gsd.js";
+import { useMemo, useState } from "preact/hooks";
+import { bestRuntime, cases, race, races } from "../compute.js";
+import { operandReads, partCounts, tileBytes } from "../model/counts.js";
 import { workgroupLimit } from "../model/puzzles.js";
 import { median, raceShape } from "../model/race.js";
-import { Figure, heat, Slider, type ViewProps } from "../parts.js";
+import { type Block, blockAt, movedImage, partialSums } from "../model/terms.js";
+import { Figure, Slider, type ViewProps } from "../parts.js";
+import { heatScale, hueScale, Picture, PictureGrid, stepOf } from "../picture.js";
 import type { Prepared } from "../teach.worker.js";
-import { count, From, number, words } from "../text.js";
-import { cellSample } from "./table.js";
+import { count, From, fill, number, words } from "../text.js";
+import { cellReader, columnOf, numbers, poseOfColumn } from "./names.js";
+import { tablePicture } from "./table.js";
 
-const { particles, orientations, translations, pixels } = shape;
-const columns = particles * translations;
 const guesses = [4, 16, 32, 1024];
 
 /** Asks before it tells. */
@@ -28,12 +27,42 @@ export function Guess({
       <div class="teach-row">
         {guesses.map((guess) => (
           <button type="button" key={guess} onClick={() => onAnswer(guess === answer)}>
-            {number(guess)} times
+            {fill(words.tile.times, { count: number(guess) })}
           </button>
         ))}
       </div>
     </div>
   );
+}
+
+const sliceScale = hueScale("series-0");
+const imageScale = hueScale("series-1");
+/** Room of a tile that holds nothing, slices, images, sums. */
+const tileScale = ["var(--panel)", ...sliceScale, ...imageScale, ...heatScale];
+const [sliceStep, imageStep, sumStep] = [1, 1 + sliceScale.length, 1 + sliceScale.length + imageScale.length];
+
+const strengths = (values: Float64Array) =>
+  Float64Array.from({ length: values.length / 2 }, (_, at) => Math.hypot(values[2 * at], values[2 * at + 1]));
+
+/** Strengths of the values that the tiles of a block hold, as shares of the strongest. */
+function operands(data: Prepared["data"], block: Block) {
+  const { translations, pixels } = data.shape;
+  const shares = (values: Float64Array) => {
+    const most = values.reduce((a, b) => Math.max(a, b), 0);
+    return values.map((value) => Math.sqrt(value / most));
+  };
+  const from = 2 * block.firstRow * pixels;
+  const moved = Array.from({ length: block.columns }, (_, column) => {
+    const j = block.firstColumn + column;
+    return strengths(movedImage(data, Math.floor(j / translations), j % translations));
+  });
+  const images = new Float64Array(block.columns * pixels);
+  for (const [column, own] of moved.entries()) images.set(own, column * pixels);
+  return {
+    slices: shares(strengths(data.slices_ok.subarray(from, from + 2 * block.rows * pixels))),
+    images: shares(images),
+    sums: partialSums(data, block),
+  };
 }
 
 /** The tiles in workgroup memory and the block of partial sums. */
@@ -42,110 +71,156 @@ export function TilePicture({
   side,
   depth,
   part,
+  block = blockAt(all.data, side, 0, 0),
 }: {
   readonly all: Prepared;
+  /** Default: the first one. */
+  readonly block?: Block;
   readonly side: number;
   readonly depth: number;
   readonly part: number;
 }) {
+  const { data } = all;
+  const { pixels } = data.shape;
+  const { rows, columns, firstRow, firstColumn } = block;
+  const { slices, images, sums } = useMemo(
+    () => operands(data, block),
+    [data, firstRow, firstColumn, rows, columns],
+  );
   const from = part * depth;
   const to = Math.min(pixels, from + depth);
-  const sums = partialSums(all.differences, 0, to);
-  const [least, most] = [Math.min(...sums), Math.max(...sums)];
-  const gap = 1.5;
-  const [rows, cols] = [Math.min(side, orientations), Math.min(side, columns)];
-  const total = depth + gap + side;
-  const { data } = all;
-  const strength = (values: Float64Array, at: number) => Math.hypot(values[2 * at], values[2 * at + 1]);
-  const strongest = (values: Float64Array) =>
-    Math.max(...Array.from({ length: values.length / 2 }, (_, at) => strength(values, at)));
-  const [mostS, mostX] = [strongest(data.slices_ok), strongest(data.images_ik)];
-  /** One value of a tile: the stronger it is, the fuller its colour. */
-  const cell = (word: "slice" | "image", x: number, y: number, share: number) => (
-    <rect
-      key={`${word} ${x} ${y}`}
-      x={x + 0.05}
-      y={y + 0.05}
-      width={0.9}
-      height={0.9}
-      class={`teach-fill-${word}`}
-      fill-opacity={0.25 + 0.75 * share}
-    />
-  );
-  const loaded = to - from;
-  return (
-    <svg
-      class="teach-tile"
-      viewBox={`-0.5 -0.5 ${total + 1} ${total + 1}`}
-      role="img"
-      aria-label={`A tile of ${side} by ${side}: ${rows} orientations and ${cols} columns of the small case, pixels ${from + 1} to ${to} in workgroup memory, sums up to pixel ${to}`}
-    >
-      <rect x={0} y={depth + gap} width={depth} height={side} class="teach-room" />
-      <rect x={depth + gap} y={0} width={side} height={depth} class="teach-room" />
-      <rect x={depth + gap} y={depth + gap} width={side} height={side} class="teach-room" />
-      {Array.from({ length: rows * loaded }, (_, at) => {
-        const [o, k] = [Math.floor(at / loaded), at % loaded];
-        return cell("slice", k, depth + gap + o, strength(data.slices_ok, o * pixels + from + k) / mostS);
-      })}
-      {Array.from({ length: cols * loaded }, (_, at) => {
-        const [j, k] = [Math.floor(at / loaded), at % loaded];
-        const own = Math.floor(j / translations) * pixels + from + k;
-        return cell("image", depth + gap + j, k, strength(data.images_ik, own) / mostX);
-      })}
-      {Array.from({ length: rows * cols }, (_, at) => {
-        const [o, j] = [Math.floor(at / cols), at % cols];
-        return (
-          <rect
-            key={at}
-            x={depth + gap + j + 0.05}
-            y={depth + gap + o + 0.05}
-            width={0.9}
-            height={0.9}
-            style={{ fill: heat((sums[cellSample(o, j)] - least) / (most - least)).background }}
-          />
+  const corner = depth + 1;
+  const total = corner + side;
+  const shades = useMemo(() => {
+    const steps = new Int16Array(total * total).fill(-1);
+    const put = (row: number, column: number, step: number) => {
+      steps[row * total + column] = step;
+    };
+    for (let a = 0; a < side; a++) {
+      for (let k = 0; k < depth; k++) {
+        const loaded = from + k < to;
+        put(
+          corner + a,
+          k,
+          loaded && a < rows ? sliceStep + stepOf(slices[a * pixels + from + k], sliceScale) : 0,
         );
-      })}
-    </svg>
+        put(
+          k,
+          corner + a,
+          loaded && a < columns ? imageStep + stepOf(images[a * pixels + from + k], imageScale) : 0,
+        );
+      }
+      for (let b = 0; b < side; b++) put(corner + a, corner + b, 0);
+    }
+    const found = sums(to);
+    const [least, most] = found.reduce(
+      ([low, high], sum) => [Math.min(low, sum), Math.max(high, sum)],
+      [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+    );
+    for (const [at, sum] of found.entries())
+      put(
+        corner + Math.floor(at / columns),
+        corner + (at % columns),
+        sumStep + stepOf((sum - least) / (most - least)),
+      );
+    return steps;
+  }, [sums, side, depth, part]);
+  return (
+    <div
+      class="teach-tile"
+      role="img"
+      aria-label={fill(words.tile.picture, { side, rows, columns, from: from + 1, to })}
+    >
+      <Picture rows={total} columns={total} shades={shades} scale={tileScale} />
+    </div>
   );
 }
 
-export function TileView({ state, update, all }: ViewProps & { readonly all: Prepared }) {
+/** The workgroups of a large case over its table. */
+function Workgroups({
+  state,
+  update,
+  all,
+  block,
+  side,
+}: ViewProps & { readonly all: Prepared; readonly block: Block; readonly side: number }) {
+  const { data, differences } = all;
+  const { shape } = data;
+  const picture = useMemo(() => tablePicture(all), [all]);
+  const read = useMemo(() => cellReader(data, differences), [all]);
+  const starts = (count: number) =>
+    Array.from({ length: Math.ceil(count / side) - 1 }, (_, at) => (at + 1) * side);
+  const [down, across] = [picture.rows, picture.columns].map((count) => Math.ceil(count / side));
+  return (
+    <PictureGrid
+      name={fill(words.tile.workgroups, {
+        groups: number(down * across),
+        down,
+        across,
+        rows: block.rows,
+        columns: block.columns,
+      })}
+      picture={picture}
+      chosen={[state.o, columnOf(shape, state.i, state.t)]}
+      onChoose={(o, j) => update({ o, ...poseOfColumn(shape, j) })}
+      read={read}
+      lines={{ rows: starts(picture.rows), columns: starts(picture.columns) }}
+      block={[block.firstRow, block.firstColumn, block.rows, block.columns]}
+      heads={numbers(shape.particles)}
+    />
+  );
+}
+
+export function TileView(props: ViewProps & { readonly all: Prepared }) {
+  const { state, update, all } = props;
   const [answered, setAnswered] = useState<boolean>();
+  const { data } = all;
+  const { shape } = data;
+  const { pixels } = shape;
   const made = all.tiles.tiled;
   const { side, depth } = state;
   const parts = Math.ceil(pixels / depth);
   const part = Math.min(state.part, parts - 1);
+  const text = words.tile;
   if (answered === undefined && !state.hidden.includes("guess"))
     return <Guess answer={made.side} onAnswer={setAnswered} />;
-  const measured = badges.value.find((badge) => "workgroupBytes" in badge && badge.runtime === "webgpu");
+  const measured = cases[data.name].badges.value.find(
+    (badge) => "workgroupBytes" in badge && badge.runtime === "webgpu",
+  );
   const limit =
     measured !== undefined && "workgroupBytes" in measured ? measured.workgroupBytes : workgroupLimit;
   const bytes = tileBytes(side, depth);
   const production = side === made.side && depth === made.depth;
-  const batch = raceShape("batch");
-  const small = { particles, orientations, translations, pixels };
-  const counted = all.strategies.tiled.parts[part];
+  const block = blockAt(data, side, state.o, columnOf(shape, state.i, state.t));
+  const counted = all.strategies?.tiled.parts[part];
+  const reads = counted ?? partCounts(made, block, pixels, part);
   return (
     <div class="teach-stack">
       {answered !== undefined && (
         <p class="teach-answer" role="status">
-          {answered ? "Yes: " : "It is 32: "}a full tile reads each value once where 32 sums use it. The paper
-          says so, and the table below counts it.
+          {answered ? text.right : text.wrong}
+          {text.answer}
         </p>
       )}
+      {data.name !== "tiny" && <Workgroups {...props} block={block} side={side} />}
       <div class="teach-tile-row">
-        <TilePicture all={all} side={side} depth={depth} part={part} />
+        <TilePicture all={all} block={block} side={side} depth={depth} part={part} />
         <div class="teach-stack">
           <Slider
-            name="Part of the sum"
+            name={text.part}
             value={part}
             least={0}
             most={parts - 1}
-            text={`${part + 1} of ${parts}: pixels ${part * depth + 1} to ${Math.min(pixels, (part + 1) * depth)}`}
+            text={fill(text.partOf, {
+              at: part + 1,
+              all: parts,
+              from: part * depth + 1,
+              to: Math.min(pixels, (part + 1) * depth),
+            })}
             onChange={(value) => update({ part: value })}
           />
           <Slider
-            name="Side of the tile"
+            name={text.side}
             value={side}
             least={4}
             most={128}
@@ -154,7 +229,7 @@ export function TileView({ state, update, all }: ViewProps & { readonly all: Pre
             onChange={(value) => update({ side: value })}
           />
           <Slider
-            name="Pixels a part"
+            name={text.depth}
             value={depth}
             least={2}
             most={32}
@@ -165,7 +240,7 @@ export function TileView({ state, update, all }: ViewProps & { readonly all: Pre
           <p class="small quiet">
             {production ? (
               <>
-                These are the constants of diff2_tiled. <From origin="kernel" />
+                {text.constants} <From origin="kernel" />
               </>
             ) : (
               <button
@@ -173,76 +248,92 @@ export function TileView({ state, update, all }: ViewProps & { readonly all: Pre
                 class="plain teach-link"
                 onClick={() => update({ side: made.side, depth: made.depth, part: 0 })}
               >
-                Back to the kernel's {made.side} × {made.side} × {made.depth}
+                {fill(text.back, { side: made.side, depth: made.depth })}
               </button>
             )}
           </p>
           <meter class="visually-hidden" min={0} max={limit} value={Math.min(bytes, limit)}>
-            {bytes} of {limit} bytes
+            {fill(text.meter, { bytes, limit })}
           </meter>
           <div class={bytes > limit ? "teach-bar over" : "teach-bar"} aria-hidden="true">
             <span style={{ width: `${Math.min(100, (100 * bytes) / limit)}%` }} />
           </div>
           <p class="small">
-            {number(bytes)} of {number(limit)} bytes of workgroup memory
-            {bytes > limit && <strong class="teach-bad">: does not fit</strong>}{" "}
+            {fill(text.memory, { bytes: number(bytes), limit: number(limit) })}
+            {bytes > limit && <strong class="teach-bad">{text.tooMuch}</strong>}{" "}
             <From origin={measured === undefined ? "kernel" : "measured"} />
-            {measured === undefined && <span class="quiet"> (what every WebGPU device has)</span>}
+            {measured === undefined && <span class="quiet"> {text.everyDevice}</span>}
           </p>
-          {production && counted !== undefined && (
+          {production && (
             <p class="small">
-              This part: {number(counted.global)} reads of the card's memory, {number(counted.written)} values
-              written to the tile, {number(counted.shared)} read from it <From origin="counted" />
+              {fill(text.thisPart, {
+                global: number(reads.global),
+                written: number(reads.written),
+                shared: number(reads.shared),
+              })}{" "}
+              <From origin={counted === undefined ? "formula" : "counted"} />
             </p>
           )}
         </div>
       </div>
-      <Figure
-        note={
-          <>
-            Reads of slices and images. The batch has {batch.particles} particles, {batch.orientations}{" "}
-            orientations, {batch.translations} translations and {number(batch.pixels)} pixels.{" "}
-            <From origin="formula" />
-          </>
-        }
-      >
-        <div class="teach-scroll">
-          <table class="teach-reads">
-            <thead>
-              <tr>
-                <td />
-                <th scope="col">one by one</th>
-                <th scope="col">tiled</th>
-                <th scope="col">times fewer</th>
-              </tr>
-            </thead>
-            <tbody>
-              {[
-                { name: "this small case", of: small },
-                {
-                  name: "a batch of a refinement",
-                  of: batch,
-                },
-              ].map(({ name, of }) => {
-                const [naive, tiled] = [1, side].map((edge) => {
-                  const { slices, images } = operandReads(of, edge);
-                  return slices + images;
-                });
-                return (
-                  <tr key={name}>
-                    <th scope="row">{name}</th>
-                    <td title={number(naive)}>{count(naive)}</td>
-                    <td title={number(tiled)}>{count(tiled)}</td>
-                    <td>{(naive / tiled).toFixed(1)}</td>
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-        </div>
-      </Figure>
+      <Reads all={all} side={side} />
       <TimesHere />
     </div>
+  );
+}
+
+/** Reads of the operands, one by one and in tiles. */
+function Reads({ all, side }: { readonly all: Prepared; readonly side: number }) {
+  const text = words.tile;
+  const batch = raceShape("batch");
+  return (
+    <Figure
+      note={
+        <>
+          {fill(text.batch, {
+            particles: batch.particles,
+            orientations: batch.orientations,
+            translations: batch.translations,
+            pixels: number(batch.pixels),
+          })}{" "}
+          <From origin="formula" />
+        </>
+      }
+    >
+      <div class="teach-scroll">
+        <table class="teach-reads">
+          <thead>
+            <tr>
+              <td />
+              {[text.oneByOne, text.tiled, text.fewer].map((head) => (
+                <th key={head} scope="col">
+                  {head}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {[
+              { name: all.data.name === "tiny" ? text.tinyCase : text.largeCase, of: all.data.shape },
+              { name: text.refinement, of: batch },
+            ].map(({ name, of }) => {
+              const [naive, tiled] = [1, side].map((edge) => {
+                const { slices, images } = operandReads(of, edge);
+                return slices + images;
+              });
+              return (
+                <tr key={name}>
+                  <th scope="row">{name}</th>
+                  <td title={number(naive)}>{count(naive)}</td>
+                  <td title={number(tiled)}>{count(tiled)}</td>
+                  <td>{(naive / tiled).toFixed(1)}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+    </Figure>
   );
 }
 
@@ -253,20 +344,27 @@ function TimesHere() {
     return (
       <div class="teach-row">
         <button type="button" disabled={found?.running} onClick={() => race(bestRuntime(), "small")}>
-          {found?.running ? "Measuring…" : "Measure both kernels here"}
+          {found?.running ? words.tile.measuring : words.tile.measure}
         </button>
       </div>
     );
-  if (found.problem !== undefined) return <p class="small teach-bad">Not measured: {found.problem}</p>;
+  if (found.problem !== undefined)
+    return <p class="small teach-bad">{fill(words.tile.notMeasured, { problem: found.problem })}</p>;
   const time = (strategy: string) => {
     const row = found.rows.find((one) => one.strategy === strategy);
-    return row === undefined ? "not measured" : `${median(row.times).toPrecision(3)} ms`;
+    return row === undefined ? words.tile.noTime : `${median(row.times).toPrecision(3)} ms`;
   };
   const { particles: i, orientations: o, translations: t, pixels: k } = raceShape("small");
   return (
     <p role="status">
-      For {i} × {o} × {t} scores of {k} pixels the plain kernel took {time("direct")} and the tiled one{" "}
-      {time("tiled")}, on {found.device}. <From origin="measured" />
+      {fill(words.tile.took, {
+        scores: `${i} × ${o} × ${t}`,
+        pixels: k,
+        direct: time("direct"),
+        tiled: time("tiled"),
+        device: found.device ?? "",
+      })}{" "}
+      <From origin="measured" />
     </p>
   );
 }

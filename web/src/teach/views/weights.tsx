@@ -1,151 +1,261 @@
-import { useEffect, useState } from "preact/hooks";
-import { rotations, shape, shifts } from "../../../../src/app/small-case/case.js";
-import { children, parents, type Selection } from "../../../../src/app/small-case/select.js";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { type CaseShape, childrenOf, parentsOf } from "../../../../src/app/small-case/case.js";
+import type { Selection } from "../../../../src/app/small-case/select.js";
 import { Measure } from "../../shell/ui.js";
-import { compute } from "../compute.js";
+import { selectLatest } from "../compute.js";
+import { mostKept } from "../model/state.js";
 import { breakEven, elementOf, globalSearch, layoutBytes } from "../model/weights.js";
 import { Choice, Figure, heat, Slider, type ViewProps } from "../parts.js";
+import { heatScale, MarkedPicture, Picture, stepOf } from "../picture.js";
 import type { Prepared } from "../teach.worker.js";
-import { bytesText, From, number } from "../text.js";
+import { bytesText, From, fill, number, words } from "../text.js";
+import { translationName } from "./names.js";
 
-const { particles, translations } = shape;
-
-/** The 32 children of a parent as 8 x 4 cells. */
+/** The children of a parent: orientations down, translations across. */
 function Group({
+  shape,
   values,
   name,
   chosen,
   onChoose,
 }: {
-  readonly values: ArrayLike<number>;
+  readonly shape: CaseShape;
+  readonly values: Float32Array | Float64Array;
   readonly name: string;
   readonly chosen: number;
   readonly onChoose: (child: number) => void;
 }) {
+  const { rotations, shifts } = shape;
+  const shades = useMemo(
+    () => Int16Array.from(values, (value) => stepOf(0.08 + 0.92 * Math.sqrt(value))),
+    [values.buffer, values.byteOffset],
+  );
   return (
-    <svg class="teach-group" viewBox={`0 0 ${shifts} ${rotations}`} role="img" aria-label={name}>
-      {Array.from({ length: children }, (_, child) => (
-        // biome-ignore lint/a11y/noStaticElementInteractions: the slider of elements does the same by keyboard
-        <rect
-          key={child}
-          x={(child % shifts) + 0.06}
-          y={Math.floor(child / shifts) + 0.06}
-          width={0.88}
-          height={0.88}
-          style={{ fill: heat(0.08 + 0.92 * Math.sqrt(values[child])).background }}
-          class={child === chosen ? "here" : ""}
-          onClick={() => onChoose(child)}
-        />
-      ))}
-    </svg>
+    <div class="teach-group">
+      <MarkedPicture
+        picture={{ rows: rotations, columns: shifts, shades, scale: heatScale }}
+        marked={chosen < 0 ? undefined : [Math.floor(chosen / shifts), chosen % shifts]}
+        label={name}
+        onPoint={(row, column) => onChoose(row * shifts + column)}
+      />
+    </div>
   );
 }
 
-export function GroupsView({ state, update, all }: ViewProps & { readonly all: Prepared }) {
-  const [selection, setSelection] = useState<Selection>();
-  const fraction = state.kept / 1000;
+/** Coarse weights of all parents, those that are kept in front. */
+function Parents({ all, selection }: { readonly all: Prepared; readonly selection: Selection }) {
+  const { shape, name } = all.data;
+  const { coarse, weights } = selection;
+  const { firstSample_g, start_i } = weights;
+  const [parents, children] = [parentsOf(shape), childrenOf(shape)];
+  const kept = (i: number) =>
+    new Set(Array.from(firstSample_g.subarray(start_i[i], start_i[i + 1]), (first) => first / children));
+  return (
+    <div class={name === "tiny" ? "teach-parents" : "teach-parents teach-many"}>
+      {Array.from({ length: shape.particles }, (_, i) => {
+        const own = kept(i);
+        const label = fill(words.weights.keeps, {
+          particle: i + 1,
+          kept: start_i[i + 1] - start_i[i],
+          parents,
+        });
+        const values = coarse.subarray(i * parents, (i + 1) * parents);
+        return name === "tiny" ? (
+          <div key={i} role="img" aria-label={label}>
+            {Array.from(values, (value, parent) => (
+              <span
+                key={parent}
+                class={`teach-parent ${own.has(parent) ? "kept" : "gone"}`}
+                style={{ background: heat(Math.sqrt(value)).background }}
+              />
+            ))}
+          </div>
+        ) : (
+          <div key={i} role="img" aria-label={label}>
+            <span aria-hidden="true">{i + 1}</span>
+            <ManyParents values={values} kept={own} />
+            <span aria-hidden="true">{start_i[i + 1] - start_i[i]}</span>
+          </div>
+        );
+      })}
+    </div>
+  );
+}
+
+/** Kept parents from the middle of the scale on, the others faint. */
+const goneScale = heatScale.slice(0, 6);
+const keptScale = heatScale.slice(16);
+const parentScale = [...goneScale, ...keptScale];
+/** A row of all parents would be thinner than a pixel of a screen: it goes on in the next line. */
+const linesOfParents = 4;
+
+function ManyParents({
+  values,
+  kept,
+}: {
+  readonly values: Float64Array;
+  readonly kept: ReadonlySet<number>;
+}) {
+  const shades = Int16Array.from(values, (value, parent) => {
+    const share = Math.sqrt(value);
+    return kept.has(parent) ? goneScale.length + stepOf(share, keptScale) : stepOf(share, goneScale);
+  });
+  const columns = values.length / linesOfParents;
+  return (
+    <Picture
+      rows={linesOfParents}
+      columns={columns}
+      shades={shades}
+      scale={parentScale}
+      aspect={columns / linesOfParents / 2}
+    />
+  );
+}
+
+/** The survivors, a column of children each. */
+function Groups({
+  shape,
+  selection: { weights },
+  element,
+  onChoose,
+}: {
+  readonly shape: CaseShape;
+  readonly selection: Selection;
+  readonly element: number;
+  readonly onChoose: (element: number) => void;
+}) {
+  const { firstSample_g, start_i, values_gs } = weights;
+  const children = childrenOf(shape);
+  return (
+    <div class="teach-groups">
+      {Array.from(firstSample_g, (first, g) => {
+        const { particle } = elementOf(shape, weights, g * children);
+        return (
+          <div key={`${particle} ${first}`} class={start_i.includes(g) ? "teach-begins" : ""}>
+            <Group
+              shape={shape}
+              name={fill(words.weights.group, {
+                group: g,
+                particle: particle + 1,
+                parent: first / children,
+              })}
+              values={values_gs.subarray(g * children, (g + 1) * children)}
+              chosen={Math.floor(element / children) === g ? element % children : -1}
+              onChoose={(child) => onChoose(g * children + child)}
+            />
+            <code>{first}</code>
+          </div>
+        );
+      })}
+    </div>
+  );
+}
+
+/** All values of a short array; first, last and length of a long one. */
+function arrayText(values: Uint32Array, short: number): string {
+  if (values.length <= short) return `[${values.join(", ")}]`;
+  const [first, last] = [values.subarray(0, 8), values.subarray(-3)];
+  return fill(words.weights.longArray, {
+    first: first.join(", "),
+    last: last.join(", "),
+    length: number(values.length),
+  });
+}
+
+/** What the selection of a fraction is, once the worker has found it; that before stays until then. */
+function useSelection(name: Prepared["data"]["name"], fraction: number): Selection | undefined {
+  const [found, setFound] = useState<{ readonly name: string; readonly selection: Selection }>();
   useEffect(() => {
     let current = true;
-    compute()
-      .select(fraction)
-      .then((found) => current && setSelection(found));
+    selectLatest(name, fraction).then(
+      (selection) => current && selection !== undefined && setFound({ name, selection }),
+    );
     return () => {
       current = false;
     };
-  }, [fraction]);
-  if (selection === undefined) return <p class="quiet">Computing both passes…</p>;
-  const { coarse, weights } = selection;
+  }, [name, fraction]);
+  return found?.name === name ? found.selection : undefined;
+}
+
+export function GroupsView({ state, update, all }: ViewProps & { readonly all: Prepared }) {
+  const { data } = all;
+  const { shape } = data;
+  const selection = useSelection(data.name, state.kept / 1000);
+  const text = words.weights;
+  const drawn = useMemo(
+    () => selection !== undefined && <Parents all={all} selection={selection} />,
+    [selection],
+  );
+  if (selection === undefined) return <p class="quiet">{text.wait}</p>;
+  const { weights } = selection;
   const { firstSample_g, start_i, values_gs } = weights;
+  const [parents, children] = [parentsOf(shape), childrenOf(shape)];
   const groups = firstSample_g.length;
   const element = Math.min(state.element, groups * children - 1);
-  const own = element < 0 ? undefined : elementOf(weights, element);
-  const isKept = (i: number, parent: number) =>
-    firstSample_g.subarray(start_i[i], start_i[i + 1]).includes(parent * children);
-  const bytes = layoutBytes(groups, particles * parents, state.bytes as 4 | 8);
+  const own = element < 0 ? undefined : elementOf(shape, weights, element);
+  const bytes = layoutBytes(groups, shape.particles * parents, state.bytes as 4 | 8);
+  const tiny = data.name === "tiny";
   return (
     <div class="teach-stack">
       <Slider
-        name="Probability that is kept"
+        name={text.kept}
         value={state.kept}
         least={300}
-        most={1000}
+        most={mostKept[data.name]}
         text={`${(state.kept / 10).toFixed(1)} %`}
         onChange={(kept) => update({ kept, element: -1 })}
       />
       <Figure
         note={
           <>
-            Coarse weights of the 4 particles: 18 parents each, the kept ones framed.{" "}
+            {fill(tiny ? text.coarse : text.coarseMany, { particles: shape.particles, parents })}{" "}
             <From origin="reference" />
           </>
         }
       >
-        <div class="teach-parents">
-          {Array.from({ length: particles }, (_, i) => (
-            <div
-              key={i}
-              role="img"
-              aria-label={`Particle ${i + 1} keeps ${start_i[i + 1] - start_i[i]} of ${parents} parents`}
-            >
-              {Array.from({ length: parents }, (_, parent) => (
-                <span
-                  key={parent}
-                  class={`teach-parent ${isKept(i, parent) ? "kept" : "gone"}`}
-                  style={{ background: heat(Math.sqrt(coarse[i * parents + parent])).background }}
-                />
-              ))}
-            </div>
-          ))}
-        </div>
+        {drawn}
       </Figure>
-      <Figure
-        note={
-          <>
-            The compact array: {groups} groups of {children} fine weights, one column of 8 × 4 each.
-          </>
-        }
-      >
-        <div class="teach-groups">
-          {Array.from(firstSample_g, (first, g) => {
-            const particle = elementOf(weights, g * children).particle;
-            return (
-              <div key={`${particle} ${first}`} class={start_i.includes(g) ? "teach-begins" : ""}>
-                <Group
-                  name={`Group ${g}: particle ${particle + 1}, children of parent ${first / children}`}
-                  values={values_gs.subarray(g * children, (g + 1) * children)}
-                  chosen={own?.group === g ? element % children : -1}
-                  onChoose={(child) => update({ element: g * children + child })}
-                />
-                <code>{first}</code>
-              </div>
-            );
-          })}
-        </div>
+      <Figure note={fill(text.compact, { groups, children })}>
+        <Groups
+          shape={shape}
+          selection={selection}
+          element={element}
+          onChoose={(chosen) => update({ element: chosen })}
+        />
       </Figure>
       <p class="teach-arrays">
-        <code>firstSample_g = [{Array.from(firstSample_g).join(", ")}]</code>
-        <code>start_i = [{Array.from(start_i).join(", ")}]</code>
+        <code>firstSample_g = {arrayText(firstSample_g, tiny ? groups : 16)}</code>
+        <code>start_i = {arrayText(start_i, 16)}</code>
       </p>
       <Slider
-        name="Element"
+        name={text.element}
         value={Math.max(0, element)}
         least={0}
         most={groups * children - 1}
-        text={own === undefined ? "choose one" : `${element}`}
+        text={own === undefined ? text.chooseOne : `${element}`}
         onChange={(value) => update({ element: value })}
       />
       {own !== undefined && (
         <p role="status">
-          Element {element} is sample {own.sample} of particle {own.particle + 1}: orientation{" "}
-          {own.orientation + 1}, child {own.rotation + 1} of {rotations}; translation{" "}
-          {own.translation - Math.floor(translations / 2)}, child {own.shift + 1} of {shifts}. That is{" "}
-          {poseText(all, own.sample)}, with a weight of {values_gs[element].toPrecision(3)}.
+          {fill(text.isSample, {
+            element,
+            sample: own.sample,
+            particle: own.particle + 1,
+            orientation: own.orientation + 1,
+            rotation: own.rotation + 1,
+            rotations: shape.rotations,
+            translation: translationName(data, own.translation),
+            shift: own.shift + 1,
+            shifts: shape.shifts,
+            pose: poseText(all, own.sample),
+            weight: values_gs[element].toPrecision(3),
+          })}
         </p>
       )}
       <dl class="teach-line">
-        <Measure name="dense" value={number(bytes.dense)} unit="bytes" />
-        <Measure name="value and index" value={number(bytes.pairs)} unit="bytes" />
-        <Measure name="groups" value={number(bytes.grouped)} unit="bytes" />
+        <Measure name={text.dense} value={number(bytes.dense)} unit={text.bytes} />
+        <Measure name={text.pairs} value={number(bytes.pairs)} unit={text.bytes} />
+        <Measure name={text.grouped} value={number(bytes.grouped)} unit={text.bytes} />
       </dl>
     </div>
   );
@@ -153,14 +263,16 @@ export function GroupsView({ state, update, all }: ViewProps & { readonly all: P
 
 function poseText({ data: { poses } }: Prepared, sample: number): string {
   const [rot, tilt, psi, x, y] = poses.subarray(5 * sample, 5 * sample + 5);
-  return `rot ${rot.toFixed(1)}°, tilt ${tilt.toFixed(1)}°, psi ${psi.toFixed(1)}°, moved by (${x.toFixed(2)}, ${y.toFixed(2)}) pixels`;
+  return fill(words.weights.pose, {
+    rot: rot.toFixed(1),
+    tilt: tilt.toFixed(1),
+    psi: psi.toFixed(1),
+    x: x.toFixed(2),
+    y: y.toFixed(2),
+  });
 }
 
-const layouts = [
-  { name: "dense", label: "dense" },
-  { name: "pairs", label: "value and index" },
-  { name: "grouped", label: "groups of 32" },
-] as const;
+const layoutNames = ["dense", "pairs", "grouped"] as const;
 
 export function BytesView({ state, update }: ViewProps) {
   const total = globalSearch.orientations * globalSearch.translations;
@@ -170,13 +282,15 @@ export function BytesView({ state, update }: ViewProps) {
   const most = layoutBytes(total, total, valueBytes).pairs;
   const y = (value: number) => 200 - (190 * value) / most;
   const marks = (["pairs", "grouped"] as const).map((layout) => breakEven(layout, valueBytes));
+  const text = words.weights;
+  const layouts = layoutNames.map((name) => ({ name, label: text.layouts[name] }));
   // A slider over six powers of ten.
   const position = Math.round((1000 * Math.log(kept)) / Math.log(total));
   return (
     <div class="teach-stack">
       <div class="teach-row">
         <Choice
-          name="Numbers"
+          name={text.numbers}
           options={[
             { value: 4, label: "float32" },
             { value: 8, label: "float64" },
@@ -185,23 +299,25 @@ export function BytesView({ state, update }: ViewProps) {
           onChange={(value) => update({ bytes: value })}
         />
         <Choice
-          name="Parents"
+          name={text.parents}
           options={[
-            { value: 100, label: "100" },
-            { value: 1000, label: "1,000" },
-            { value: 100_000, label: "100,000" },
-            { value: total, label: "all" },
+            ...[100, 1000, 100_000].map((value) => ({ value, label: number(value) })),
+            { value: total, label: text.allParents },
           ]}
           value={kept}
           onChange={(value) => update({ parents: value })}
         />
       </div>
       <Slider
-        name="Kept parents"
+        name={text.keptParents}
         value={position}
         least={0}
         most={1000}
-        text={`${number(kept)} of ${number(total)} (${((100 * kept) / total).toPrecision(3)} %)`}
+        text={fill(text.keptOf, {
+          kept: number(kept),
+          total: number(total),
+          share: ((100 * kept) / total).toPrecision(3),
+        })}
         onChange={(value) => update({ parents: Math.max(1, Math.round(total ** (value / 1000))) })}
       />
       <dl class="teach-bytes">
@@ -210,7 +326,10 @@ export function BytesView({ state, update }: ViewProps) {
             <dt>{label}</dt>
             <dd class="teach-bytes-value">
               <strong>{bytesText(bytes[name])}</strong>
-              <span class="quiet small"> {number(bytes[name])} bytes</span>
+              <span class="quiet small">
+                {" "}
+                {number(bytes[name])} {text.bytes}
+              </span>
               <div class="teach-bar" aria-hidden="true">
                 <span style={{ width: `${(100 * bytes[name]) / most}%` }} class={`teach-layout-${name}`} />
               </div>
@@ -218,19 +337,12 @@ export function BytesView({ state, update }: ViewProps) {
           </div>
         ))}
       </dl>
-      <Figure
-        note={
-          <>
-            Bytes of one particle by the share of parents that is kept; the layouts cross the dense one at{" "}
-            {marks.map((mark) => mark.toFixed(2)).join(" and ")}.
-          </>
-        }
-      >
+      <Figure note={fill(text.chart, { first: marks[0].toFixed(2), second: marks[1].toFixed(2) })}>
         <svg
           class="teach-chart"
           viewBox="-4 0 412 215"
           role="img"
-          aria-label={`Dense storage is smaller than value and index from a share of ${marks[0].toFixed(2)} on, and smaller than groups from ${marks[1].toFixed(2)} on`}
+          aria-label={fill(text.chartLabel, { first: marks[0].toFixed(2), second: marks[1].toFixed(2) })}
         >
           <path class="teach-axis" d="M0 5V200H400" />
           {layouts.map(({ name }) => (
@@ -266,7 +378,7 @@ export function BytesView({ state, update }: ViewProps) {
             0
           </text>
           <text x="400" y="212" text-anchor="end">
-            all parents kept
+            {text.allKept}
           </text>
         </svg>
       </Figure>
