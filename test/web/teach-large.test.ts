@@ -154,7 +154,7 @@ describeChromium("the case of 64 pixels in the Teach room", () => {
     expect(await stage()).toContain("512 reads");
     await page.getByRole("slider", { name: /Part of the sum/ }).fill("103");
     // The last part has 3 of the 1,651 pixels.
-    await expect.poll(stage).toContain("104 of 104: pixels 1649 to 1651");
+    await expect.poll(stage).toContain("104 of 104: pixels 1,649 to 1,651");
     expect(await stage()).toContain("96 reads");
     await page.getByRole("gridcell").focus();
     await page.keyboard.press("Home");
@@ -197,10 +197,10 @@ describeChromium("the case of 64 pixels in the Teach room", () => {
       expect(await page.locator(".teach-groups code").allTextContents()).toEqual(
         Array.from(weights.firstSample_g, String),
       );
-      expect(await measure("groups")).toBe(132 * groups);
+      expect(await measure("groups of 32")).toBe(132 * groups);
       expect(await measure("dense")).toBe(8 * 720 * 32 * 4);
       const told = await page.locator(".teach-stage p[role=status]").textContent();
-      expect(told).toContain(`sample ${weights.firstSample_g[1] + 8} of particle`);
+      expect(told).toContain(`sample ${(weights.firstSample_g[1] + 8).toLocaleString("en")} of particle`);
     }
     // Faster than the worker: what is shown in the end is what was asked last.
     const slider = page.getByRole("slider", { name: /Probability/ });

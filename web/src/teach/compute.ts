@@ -67,6 +67,8 @@ export interface Race {
   readonly running: boolean;
   readonly rows: readonly RaceRow[];
   readonly device?: string;
+  /** The device is a processor that plays a graphics card. */
+  readonly software?: boolean;
   readonly problem?: string;
 }
 
@@ -94,11 +96,7 @@ export async function race(kind: "webgpu" | "cpu", size: RaceSize): Promise<void
       tell({ running: true, rows });
     });
     const { device, software } = await compute().race(kind, size, onRow);
-    tell({
-      running: false,
-      rows,
-      device: software ? `${device}, a processor that plays a graphics card` : device,
-    });
+    tell({ running: false, rows, device, software });
   } catch (error) {
     tell({ running: false, rows, problem: (error as Error).message });
   }

@@ -263,7 +263,8 @@ export default function Teach({ route }: RoomProps) {
   }, []);
   const text = words.steps[place.step];
   const { title } = text;
-  const body = shown === "box64" && "body64" in text ? text.body64 : text.body;
+  const of64: Readonly<Record<number, string>> = shown === "box64" && "body64" in text ? text.body64 : {};
+  const body = text.body.map((own, at) => fill(of64[at] ?? own, caseSizes[shown]));
   const steps: readonly string[] = chapters.find(({ name }) => name === place.chapter)?.steps ?? [];
   const kernel = kernelOf[place.step as keyof typeof kernelOf];
   const hidden = (name: Hideable) => state.hidden.includes(name);

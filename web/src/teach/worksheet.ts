@@ -1,4 +1,4 @@
-import { places, type StepName } from "./model/state.js";
+import { caseSizes, places, type StepName } from "./model/state.js";
 import type { Prepared } from "./teach.worker.js";
 import { decimal, fill, words } from "./text.js";
 
@@ -13,7 +13,7 @@ export function worksheet({ differences, tiles }: Prepared): string {
   const lines = [`# ${own.title}`, ""];
   for (const { step } of places) {
     const { title, body } = words.steps[step];
-    lines.push(`## ${title}`, "", plain(body[0]), "");
+    lines.push(`## ${title}`, "", fill(plain(body[0]), caseSizes.tiny), "");
     const tasks = tasksOf[step]?.map((task) => `- [ ] ${task}`);
     if (tasks !== undefined) lines.push(...tasks, "");
   }

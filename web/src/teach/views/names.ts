@@ -1,4 +1,5 @@
 import type { CaseShape } from "../../../../src/app/small-case/case.js";
+import type { Race } from "../compute.js";
 import { type Differences, fullDifferences, sampleOf } from "../model/gsd.js";
 import type { CaseData } from "../model/terms.js";
 import { fill, number, words } from "../text.js";
@@ -57,3 +58,7 @@ export function poseText(data: CaseData, row: number, column: number): string {
   const { i, t } = poseOfColumn(data.shape, column);
   return fill(words.table.pose, { o: row + 1, i: i + 1, t: translationName(data, t) });
 }
+
+/** Where a race ran; some processors play a graphics card. */
+export const deviceName = ({ device = "", software = false }: Race): string =>
+  software ? fill(words.steps.race.software, { device }) : device;

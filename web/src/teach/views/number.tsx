@@ -4,7 +4,7 @@ import { movedImage, termsOf } from "../model/terms.js";
 import { Choice, Figure, Slider, type ViewProps } from "../parts.js";
 import { heatScale, MarkedPicture, stepOf } from "../picture.js";
 import type { Prepared } from "../teach.worker.js";
-import { From, fill, number, words } from "../text.js";
+import { decimal, From, fill, number, words } from "../text.js";
 import { translationName } from "./names.js";
 
 /** Values of a half transform: x to the right, y downwards. */
@@ -45,9 +45,9 @@ function HalfPlane({
           marked={cell(data.xy[k])}
           label={fill(words.number.plane, {
             name,
-            most: most.toFixed(2),
+            most: decimal(most.toFixed(2)),
             pixel: k + 1,
-            value: values[k].toFixed(3),
+            value: decimal(values[k].toFixed(3)),
           })}
           onPoint={(row, column) => {
             const at = data.xy.findIndex(([x, y]) => x === column && y + rows / 2 - 1 === row);
@@ -61,7 +61,7 @@ function HalfPlane({
 
 const complex = (values: Float64Array, k: number) => {
   const [re, im] = [values[2 * k], values[2 * k + 1]];
-  return `${re.toFixed(2)} ${im < 0 ? "−" : "+"} ${Math.abs(im).toFixed(2)}i`;
+  return `${decimal(re.toFixed(2))} ${im < 0 ? "−" : "+"} ${decimal(Math.abs(im).toFixed(2))}i`;
 };
 const moduli = (values: Float64Array) =>
   Float64Array.from({ length: values.length / 2 }, (_, k) => Math.hypot(values[2 * k], values[2 * k + 1]));
@@ -145,7 +145,7 @@ export function NumberView(props: ViewProps & { readonly all: Prepared }) {
     { name: text.slice, word: "slice", values: moduli[0] },
     { name: text.dimmed, word: "ctf", values: moduli[1] },
     { name: text.moved, word: "image", values: moduli[2] },
-    { name: text.term, word: "weight", values: terms },
+    { name: "½ w |C S − X e|²", word: "weight", values: terms },
   ];
   const choose = (at: number) => update({ k: at });
   return (
@@ -161,14 +161,14 @@ export function NumberView(props: ViewProps & { readonly all: Prepared }) {
         value={k}
         least={0}
         most={pixels - 1}
-        text={fill(text.pixelAt, { at: number(k + 1), all: number(pixels), xy: data.xy[k].join(", ") })}
+        text={fill(text.pixelAt, { at: k + 1, all: pixels, xy: data.xy[k].join(", ") })}
         onChange={choose}
       />
       <Figure
         note={
           <>
-            {fill(text.sumNote, { to: number(k + 1), size, pixels: number(pixels) })}{" "}
-            {data.name !== "tiny" && text.root} <From origin="reference" />
+            {fill(text.sumNote, { to: k + 1, size, pixels })} {data.name !== "tiny" && text.root}{" "}
+            <From origin="reference" />
           </>
         }
       >
@@ -178,10 +178,10 @@ export function NumberView(props: ViewProps & { readonly all: Prepared }) {
         </svg>
       </Figure>
       <dl class="teach-line">
-        <Measure name="w" value={data.weights_ik[i * pixels + k].toFixed(2)} />
+        <Measure name="w" value={decimal(data.weights_ik[i * pixels + k].toFixed(2))} />
         <Measure name="C S" value={complex(model, k)} />
         <Measure name="X e" value={complex(moved, k)} />
-        <Measure name={fill(text.termAt, { at: k + 1 })} value={terms[k].toFixed(3)} />
+        <Measure name={fill(text.termAt, { at: k + 1 })} value={decimal(terms[k].toFixed(3))} />
         <Measure name={fill(text.sumTo, { at: k + 1 })} value={number(sums[k], 3)} />
         <Measure name="Γ" value={number(sums[pixels - 1], 3)} />
       </dl>

@@ -125,7 +125,7 @@ export function FitPuzzle({ state, update, all }: ViewProps & { readonly all: Pr
         <TilePicture all={all} side={state.side} depth={state.depth} part={0} />
       </div>
       <Slider
-        name={words.steps.tile.side}
+        name={words.tile.side}
         value={state.side}
         least={4}
         most={128}
@@ -134,7 +134,7 @@ export function FitPuzzle({ state, update, all }: ViewProps & { readonly all: Pr
         onChange={(side) => update({ side })}
       />
       <Slider
-        name={words.steps.tile.depth}
+        name={words.tile.depth}
         value={state.depth}
         least={2}
         most={32}

@@ -8,6 +8,7 @@ import { median, type RaceSize, raceShape, raceSizes } from "../model/race.js";
 import { Choice, type ViewProps } from "../parts.js";
 import type { Prepared } from "../teach.worker.js";
 import { bytesText, decimal, From, fill, words } from "../text.js";
+import { deviceName } from "./names.js";
 
 export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
   const own = words.steps.race;
@@ -103,7 +104,7 @@ export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
       {found?.device !== undefined && (
         <p role="status">
           {fill(own.ran, {
-            device: found.device,
+            device: deviceName(found),
             tolerance: decimal(String(webGpuTolerances.diff2Coarse.bound)),
           })}
         </p>

@@ -33,8 +33,7 @@ export function ReadStrip({
     <Figure
       note={
         <>
-          <span class={`teach-word teach-${word}`}>{name}</span>:{" "}
-          {fill(words.table.reads, { times: number(reads) })}{" "}
+          <span class={`teach-word teach-${word}`}>{name}</span>: {fill(words.table.reads, { times: reads })}{" "}
           <From origin={counted ? "counted" : "formula"} />
         </>
       }
@@ -148,7 +147,7 @@ export function TableView({ state, update, all }: ViewProps & { readonly all: Pr
       <dl class="teach-line">
         <Measure name={text.one} value={`${number(pixels)} + ${number(pixels)}`} unit={text.values} />
         <Measure
-          name={fill(text.all, { cells: number(samples) })}
+          name={fill(text.all, { cells: samples })}
           value={number(
             direct === undefined
               ? formula.slices + formula.images

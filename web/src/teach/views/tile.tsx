@@ -7,8 +7,8 @@ import { type Block, blockAt, movedImage, partialSums } from "../model/terms.js"
 import { Figure, Slider, type ViewProps } from "../parts.js";
 import { heatScale, hueScale, Picture, PictureGrid, stepOf } from "../picture.js";
 import type { Prepared } from "../teach.worker.js";
-import { count, From, fill, number, words } from "../text.js";
-import { cellReader, columnOf, numbers, poseOfColumn } from "./names.js";
+import { count, decimal, From, fill, number, words } from "../text.js";
+import { cellReader, columnOf, deviceName, numbers, poseOfColumn } from "./names.js";
 import { tablePicture } from "./table.js";
 
 const guesses = [4, 16, 32, 1024];
@@ -27,7 +27,7 @@ export function Guess({
       <div class="teach-row">
         {guesses.map((guess) => (
           <button type="button" key={guess} onClick={() => onAnswer(guess === answer)}>
-            {fill(words.tile.times, { count: number(guess) })}
+            {fill(words.tile.times, { count: guess })}
           </button>
         ))}
       </div>
@@ -154,7 +154,7 @@ function Workgroups({
   return (
     <PictureGrid
       name={fill(words.tile.workgroups, {
-        groups: number(down * across),
+        groups: down * across,
         down,
         across,
         rows: block.rows,
@@ -253,24 +253,20 @@ export function TileView(props: ViewProps & { readonly all: Prepared }) {
             )}
           </p>
           <meter class="visually-hidden" min={0} max={limit} value={Math.min(bytes, limit)}>
-            {fill(text.meter, { bytes, limit })}
+            {fill(text.memory, { bytes, limit })}
           </meter>
           <div class={bytes > limit ? "teach-bar over" : "teach-bar"} aria-hidden="true">
             <span style={{ width: `${Math.min(100, (100 * bytes) / limit)}%` }} />
           </div>
           <p class="small">
-            {fill(text.memory, { bytes: number(bytes), limit: number(limit) })}
+            {fill(text.memory, { bytes, limit })}
             {bytes > limit && <strong class="teach-bad">{text.tooMuch}</strong>}{" "}
             <From origin={measured === undefined ? "kernel" : "measured"} />
             {measured === undefined && <span class="quiet"> {text.everyDevice}</span>}
           </p>
           {production && (
             <p class="small">
-              {fill(text.thisPart, {
-                global: number(reads.global),
-                written: number(reads.written),
-                shared: number(reads.shared),
-              })}{" "}
+              {fill(text.thisPart, { ...reads })}{" "}
               <From origin={counted === undefined ? "formula" : "counted"} />
             </p>
           )}
@@ -290,13 +286,7 @@ function Reads({ all, side }: { readonly all: Prepared; readonly side: number })
     <Figure
       note={
         <>
-          {fill(text.batch, {
-            particles: batch.particles,
-            orientations: batch.orientations,
-            translations: batch.translations,
-            pixels: number(batch.pixels),
-          })}{" "}
-          <From origin="formula" />
+          {fill(text.batch, { ...batch })} <From origin="formula" />
         </>
       }
     >
@@ -326,7 +316,7 @@ function Reads({ all, side }: { readonly all: Prepared; readonly side: number })
                   <th scope="row">{name}</th>
                   <td title={number(naive)}>{count(naive)}</td>
                   <td title={number(tiled)}>{count(tiled)}</td>
-                  <td>{(naive / tiled).toFixed(1)}</td>
+                  <td>{decimal((naive / tiled).toFixed(1))}</td>
                 </tr>
               );
             })}
@@ -352,7 +342,9 @@ function TimesHere() {
     return <p class="small teach-bad">{fill(words.tile.notMeasured, { problem: found.problem })}</p>;
   const time = (strategy: string) => {
     const row = found.rows.find((one) => one.strategy === strategy);
-    return row === undefined ? words.tile.noTime : `${median(row.times).toPrecision(3)} ms`;
+    return row === undefined
+      ? words.steps.race.notMeasured
+      : `${decimal(median(row.times).toPrecision(3))} ms`;
   };
   const { particles: i, orientations: o, translations: t, pixels: k } = raceShape("small");
   return (
@@ -362,7 +354,7 @@ function TimesHere() {
         pixels: k,
         direct: time("direct"),
         tiled: time("tiled"),
-        device: found.device ?? "",
+        device: deviceName(found),
       })}{" "}
       <From origin="measured" />
     </p>

@@ -8,7 +8,7 @@ import { breakEven, elementOf, globalSearch, layoutBytes } from "../model/weight
 import { Choice, Figure, heat, Slider, type ViewProps } from "../parts.js";
 import { heatScale, MarkedPicture, Picture, stepOf } from "../picture.js";
 import type { Prepared } from "../teach.worker.js";
-import { bytesText, From, fill, number, words } from "../text.js";
+import { bytesText, decimal, From, fill, number, words } from "../text.js";
 import { translationName } from "./names.js";
 
 /** The children of a parent: orientations down, translations across. */
@@ -158,7 +158,7 @@ function arrayText(values: Uint32Array, short: number): string {
   return fill(words.weights.longArray, {
     first: first.join(", "),
     last: last.join(", "),
-    length: number(values.length),
+    length: values.length,
   });
 }
 
@@ -202,7 +202,7 @@ export function GroupsView({ state, update, all }: ViewProps & { readonly all: P
         value={state.kept}
         least={300}
         most={mostKept[data.name]}
-        text={`${(state.kept / 10).toFixed(1)} %`}
+        text={`${decimal((state.kept / 10).toFixed(1))} %`}
         onChange={(kept) => update({ kept, element: -1 })}
       />
       <Figure
@@ -232,7 +232,7 @@ export function GroupsView({ state, update, all }: ViewProps & { readonly all: P
         value={Math.max(0, element)}
         least={0}
         most={groups * children - 1}
-        text={own === undefined ? text.chooseOne : `${element}`}
+        text={own === undefined ? text.chooseOne : number(element)}
         onChange={(value) => update({ element: value })}
       />
       {own !== undefined && (
@@ -248,14 +248,14 @@ export function GroupsView({ state, update, all }: ViewProps & { readonly all: P
             shift: own.shift + 1,
             shifts: shape.shifts,
             pose: poseText(all, own.sample),
-            weight: values_gs[element].toPrecision(3),
+            weight: decimal(values_gs[element].toPrecision(3)),
           })}
         </p>
       )}
       <dl class="teach-line">
-        <Measure name={text.dense} value={number(bytes.dense)} unit={text.bytes} />
-        <Measure name={text.pairs} value={number(bytes.pairs)} unit={text.bytes} />
-        <Measure name={text.grouped} value={number(bytes.grouped)} unit={text.bytes} />
+        <Measure name={text.layouts.dense} value={number(bytes.dense)} unit={text.bytes} />
+        <Measure name={text.layouts.pairs} value={number(bytes.pairs)} unit={text.bytes} />
+        <Measure name={text.layouts.grouped} value={number(bytes.grouped)} unit={text.bytes} />
       </dl>
     </div>
   );
@@ -264,11 +264,11 @@ export function GroupsView({ state, update, all }: ViewProps & { readonly all: P
 function poseText({ data: { poses } }: Prepared, sample: number): string {
   const [rot, tilt, psi, x, y] = poses.subarray(5 * sample, 5 * sample + 5);
   return fill(words.weights.pose, {
-    rot: rot.toFixed(1),
-    tilt: tilt.toFixed(1),
-    psi: psi.toFixed(1),
-    x: x.toFixed(2),
-    y: y.toFixed(2),
+    rot: decimal(rot.toFixed(1)),
+    tilt: decimal(tilt.toFixed(1)),
+    psi: decimal(psi.toFixed(1)),
+    x: decimal(x.toFixed(2)),
+    y: decimal(y.toFixed(2)),
   });
 }
 
@@ -282,6 +282,7 @@ export function BytesView({ state, update }: ViewProps) {
   const most = layoutBytes(total, total, valueBytes).pairs;
   const y = (value: number) => 200 - (190 * value) / most;
   const marks = (["pairs", "grouped"] as const).map((layout) => breakEven(layout, valueBytes));
+  const [first, second] = marks.map((mark) => decimal(mark.toFixed(2)));
   const text = words.weights;
   const layouts = layoutNames.map((name) => ({ name, label: text.layouts[name] }));
   // A slider over six powers of ten.
@@ -314,9 +315,9 @@ export function BytesView({ state, update }: ViewProps) {
         least={0}
         most={1000}
         text={fill(text.keptOf, {
-          kept: number(kept),
-          total: number(total),
-          share: ((100 * kept) / total).toPrecision(3),
+          kept,
+          total,
+          share: decimal(((100 * kept) / total).toPrecision(3)),
         })}
         onChange={(value) => update({ parents: Math.max(1, Math.round(total ** (value / 1000))) })}
       />
@@ -337,12 +338,12 @@ export function BytesView({ state, update }: ViewProps) {
           </div>
         ))}
       </dl>
-      <Figure note={fill(text.chart, { first: marks[0].toFixed(2), second: marks[1].toFixed(2) })}>
+      <Figure note={fill(text.chart, { first, second })}>
         <svg
           class="teach-chart"
           viewBox="-4 0 412 215"
           role="img"
-          aria-label={fill(text.chartLabel, { first: marks[0].toFixed(2), second: marks[1].toFixed(2) })}
+          aria-label={fill(text.chartLabel, { first, second })}
         >
           <path class="teach-axis" d="M0 5V200H400" />
           {layouts.map(({ name }) => (
@@ -369,7 +370,7 @@ export function BytesView({ state, update }: ViewProps) {
             <g key={mark}>
               <circle cx={400 * mark} cy={y(bytes.dense)} r="4" class="teach-mark" />
               <text x={400 * mark - 6} y={y(bytes.dense) - 8} text-anchor="end">
-                {mark.toFixed(2)}
+                {decimal(mark.toFixed(2))}
               </text>
             </g>
           ))}
