@@ -200,7 +200,7 @@ describeChromium("the case of 64 pixels in the Teach room", () => {
       expect(await measure("groups of 32")).toBe(132 * groups);
       expect(await measure("dense")).toBe(8 * 720 * 32 * 4);
       const told = await page.locator(".teach-stage p[role=status]").textContent();
-      expect(told).toContain(`sample ${(weights.firstSample_g[1] + 8).toLocaleString("en")} of particle`);
+      expect(told).toContain(`sample ${weights.firstSample_g[1] + 8} of particle`);
     }
     // Faster than the worker: what is shown in the end is what was asked last.
     const slider = page.getByRole("slider", { name: /Probability/ });

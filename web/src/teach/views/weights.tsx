@@ -232,14 +232,14 @@ export function GroupsView({ state, update, all }: ViewProps & { readonly all: P
         value={Math.max(0, element)}
         least={0}
         most={groups * children - 1}
-        text={own === undefined ? text.chooseOne : number(element)}
+        text={own === undefined ? text.chooseOne : `${element}`}
         onChange={(value) => update({ element: value })}
       />
       {own !== undefined && (
         <p role="status">
           {fill(text.isSample, {
-            element,
-            sample: own.sample,
+            element: `${element}`,
+            sample: `${own.sample}`,
             particle: own.particle + 1,
             orientation: own.orientation + 1,
             rotation: own.rotation + 1,
