@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { RoomProps } from "../shell/rooms.js";
 import { formatHash, go, parseHash } from "../shell/route.js";
 import { Notice } from "../shell/ui.js";
-import { cases, prepare } from "./compute.js";
+import { cases, prepare, recorded } from "./compute.js";
 import {
   caseSizes,
   chapters,
@@ -133,6 +133,18 @@ function Agreement({ all }: { readonly all: Prepared }) {
           <li>
             {fill(agreement.kernels, {
               error: worst(Object.values(all.strategies).map(({ error }) => error)),
+            })}
+          </li>
+        )}
+        {all.data.name === "tiny" && recorded.value !== undefined && (
+          <li>
+            {fill(agreement.recorded, {
+              runtime: recorded.value.runtime,
+              device: recorded.value.device,
+              date: recorded.value.date,
+              error: worst(Object.values(recorded.value.errors)),
+              tolerance: decimal(String(recorded.value.tolerance)),
+              rest: recorded.value.agrees ? agreement.agrees : agreement.differs,
             })}
           </li>
         )}
