@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Arena } from "../../src/runtime/arena.js";
+import { LiveTraceRecorder } from "../../src/runtime/live-trace.js";
 import { parseTrace } from "../../src/runtime/trace.js";
-import { LiveTraceRecorder } from "../../web/src/job/live-trace.js";
 import { heldAfter, layOut } from "../../web/src/teach/model/memory.js";
 
 const seed = Number(process.env.CRYOTILE_SEED ?? Date.now() % 2 ** 31);

@@ -1,8 +1,8 @@
 import type { TargetedPointerEvent } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { type Scope, scopes, type TraceEvent } from "../../../../src/runtime/arena.js";
+import type { LiveTrace } from "../../../../src/runtime/live-trace.js";
 import { parseTrace, toChromeTrace } from "../../../../src/runtime/trace.js";
-import type { LiveTrace } from "../../job/live-trace.js";
 import { running } from "../../job/running.js";
 import { formatHash } from "../../shell/route.js";
 import { Measure, Notice } from "../../shell/ui.js";
