@@ -3,6 +3,8 @@ import { type LiveTrace, LiveTraceRecorder } from "../../runtime/live-trace.js";
 
 /** What a run tells about its arena. */
 export interface WatchedArena extends LiveTrace {
+  /** Name of the folder that the run writes to. */
+  readonly job: string;
   /** Seconds since events are kept; 0 in the answer with which that began: all that it holds is held now. */
   readonly seconds: number;
   /** The iteration whose memory was planned last, and the peak of that plan, bytes. */
@@ -11,6 +13,7 @@ export interface WatchedArena extends LiveTrace {
 }
 
 export interface WatchedRun {
+  readonly job: string;
   readonly arena: Pick<Arena, "state">;
   /** Bytes. */
   readonly capacity: number;
@@ -54,7 +57,7 @@ export class ArenaWatch {
   /** A `WatchedArena` as JSON, and a reason to go on recording. Throws before `attach`. */
   answer(): string {
     if (this.run === undefined) throw new Error("there is no arena to watch");
-    const { arena, capacity, alignment } = this.run;
+    const { job, arena, capacity, alignment } = this.run;
     const now = performance.now();
     if (this.begun === undefined) {
       this.begun = now;
@@ -65,6 +68,7 @@ export class ArenaWatch {
       if (now - this.made.time < freshness) return this.made.text;
     }
     const told: WatchedArena = {
+      job,
       ...this.recorder.snapshot({ capacity, alignment }),
       seconds: Math.round(now - this.begun) / 1000,
       ...this.plan,

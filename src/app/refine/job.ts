@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileError, nodeDisk } from "../../formats/node.js";
 import { listen, type RunSocket } from "../live/socket.js";
 import { ArenaWatch } from "../live/watched-arena.js";
@@ -43,7 +43,12 @@ export async function refine(argv: readonly string[]): Promise<void> {
         watch.onEvent(event);
       });
       const { memory, capabilities, layout } = opened.runtime;
-      watch.attach({ arena: memory, capacity: capabilities.arenaBytes, alignment: layout.alignment });
+      watch.attach({
+        job: basename(resolve(folder)),
+        arena: memory,
+        capacity: capabilities.arenaBytes,
+        alignment: layout.alignment,
+      });
       socket = await startListening(folder, watch, host.warn);
       return opened;
     },
