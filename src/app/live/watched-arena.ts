@@ -20,12 +20,9 @@ export interface WatchedRun {
   readonly alignment: number;
 }
 
-/** However many look, an answer is made no more often; milliseconds. */
-const freshness = 500;
-
 /**
  * Keeps the events of an arena while somebody asks for them: from the first question on, which is answered with what is held then, until none has come
- * for `idle` milliseconds.
+ * for `idle` milliseconds. However many ask, an answer is made anew only when the last one is `freshness` milliseconds old.
  */
 export class ArenaWatch {
   private readonly recorder = new LiveTraceRecorder();
@@ -35,7 +32,10 @@ export class ArenaWatch {
   private plan: { readonly iteration: number; readonly planned: number } | undefined;
   private made = { text: "", time: Number.NEGATIVE_INFINITY };
 
-  constructor(private readonly idle = 10_000) {}
+  constructor(
+    private readonly idle = 10_000,
+    private readonly freshness = 500,
+  ) {}
 
   /** Whether events are kept now. */
   get recording(): boolean {
@@ -65,7 +65,7 @@ export class ArenaWatch {
       this.timer = setTimeout(() => this.stop(), this.idle).unref();
     } else {
       this.timer?.refresh();
-      if (now - this.made.time < freshness) return this.made.text;
+      if (now - this.made.time < this.freshness) return this.made.text;
     }
     const told: WatchedArena = {
       job,

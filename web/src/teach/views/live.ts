@@ -50,7 +50,7 @@ const questions: Readonly<Record<LiveSource, () => Promise<LiveRun | undefined>>
   watched: askWatched,
 };
 
-function faultOf(error: Error): Watching["fault"] {
+function faultOf(error: Error): NonNullable<Watching["fault"]> {
   if (!(error instanceof ServerError)) return error;
   return error.status === undefined ? "gone" : error.status === 503 ? "busy" : error;
 }
