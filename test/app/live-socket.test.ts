@@ -5,7 +5,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  realpathSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -184,22 +183,28 @@ describe.skipIf(process.platform === "win32")("the socket of a run", () => {
     silent.close();
   }, 20_000);
 
-  test("keeps no process alive, not even with somebody who does not read", async () => {
-    const module = join(import.meta.dirname, "../../dist/src/app/live/socket.js");
-    const program = `import { listen } from ${JSON.stringify(module)};
-      const { path } = await listen(${JSON.stringify(realpathSync(job))}, () => "x".repeat(2 ** 24), console.error);
-      console.log(path);
-      setTimeout(() => {}, 300);`;
-    const run = spawn(process.execPath, ["--input-type=module", "-e", program]);
-    const ended = new Promise((exit) => run.once("exit", exit));
-    const path = await new Promise<string>((told) =>
-      run.stdout.once("data", (text: Buffer) => told(text.toString().trim())),
-    );
-    const idler = connect(path).on("error", () => {});
-    await new Promise((on) => idler.once("connect", on));
-    idler.pause();
-    expect(await Promise.race([ended, wait(5000, "still there")])).toBe(0);
-    idler.destroy();
-    run.kill();
-  }, 20_000);
+  test.each([
+    ["left open", "", false],
+    ["closed while somebody does not read", "socket.close()", true],
+  ])(
+    "keeps no process alive: %s",
+    async (_, last, withIdler) => {
+      const module = join(import.meta.dirname, "../../dist/src/app/live/socket.js");
+      const program = `import { listen } from ${JSON.stringify(module)};
+      const socket = await listen(${JSON.stringify(job)}, () => "x".repeat(2 ** 24), console.error);
+      console.log(socket.path);
+      setTimeout(() => { ${last} }, 500);`;
+      const run = spawn(process.execPath, ["--input-type=module", "-e", program]);
+      const ended = new Promise((exit) => run.once("exit", exit));
+      const path = await new Promise<string>((told) =>
+        run.stdout.once("data", (text: Buffer) => told(text.toString().trim())),
+      );
+      const idler = withIdler ? connect(path) : undefined;
+      idler?.on("error", () => {}).pause();
+      expect(await Promise.race([ended, wait(4000, "still there")])).toBe(0);
+      idler?.destroy();
+      run.kill();
+    },
+    20_000,
+  );
 });

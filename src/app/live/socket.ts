@@ -53,7 +53,7 @@ function isOwn(folder: string): boolean {
 }
 
 /**
- * Answer whoever of this user connects with one text, then hang up. The socket keeps no process alive. Its path follows from the real path of the
+ * Answer whoever of this user connects with one text, then hang up. Listening keeps no process alive. The path follows from the real path of the
  * folder; that of a run that was killed is replaced.
  * @param job - folder of the run, which is there
  * @param answer - makes the text, JSON by agreement
