@@ -277,7 +277,7 @@ describeChromium("monitor", () => {
       "--o",
       "drawn/run",
       "--iter",
-      "400",
+      "999",
       "--runtime",
       "cpu",
       "--j",
@@ -296,10 +296,7 @@ describeChromium("monitor", () => {
         if (request.url().endsWith("/api/arena")) questions++;
       });
       await tab.getByRole("link", { name: "Teach" }).click();
-      await tab.getByRole("link", { name: "One pointer" }).first().waitFor();
-      await tab.evaluate(() => {
-        location.hash = "#/teach/memory/stack";
-      });
+      await tab.getByRole("link", { name: "The buffer stack" }).click();
       const watched = tab.getByRole("button", { name: "The watched run" });
       await watched.waitFor();
       expect(questions).toBe(0);
@@ -320,12 +317,23 @@ describeChromium("monitor", () => {
         expect.objectContaining({ kind: "plan", peak: await value("peak") }),
       );
       await tab.getByText(/A sample: [\d,]+ earlier events are left out/).waitFor({ timeout: 60_000 });
+      const quiet = async () => {
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        const before = questions;
+        await new Promise((resolve) => setTimeout(resolve, 2500));
+        return questions - before;
+      };
+      const seen = (state: string) =>
+        tab.evaluate((value) => {
+          Object.defineProperty(document, "visibilityState", { value, configurable: true });
+        }, state);
+      expect(await quiet()).toBeGreaterThan(1);
+      await seen("hidden");
+      expect(await quiet()).toBe(0);
+      await seen("visible");
+      expect(await quiet()).toBeGreaterThan(1);
       await tab.getByRole("button", { name: "A recorded run" }).click();
-      await new Promise((resolve) => setTimeout(resolve, 1500));
-      const before = questions;
-      expect(before).toBeGreaterThan(2);
-      await new Promise((resolve) => setTimeout(resolve, 2500));
-      expect(questions).toBe(before);
+      expect(await quiet()).toBe(0);
       await watched.click();
       await tab.getByText("drawn, asked every second.").waitFor();
       run.kill();

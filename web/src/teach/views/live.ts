@@ -83,6 +83,7 @@ export function useWatching(source: LiveSource | undefined): Watching | undefine
     return () => {
       here = false;
       clearTimeout(timer);
+      setTold(undefined);
     };
   }, [source]);
   return told?.source === source ? told?.watching : undefined;
