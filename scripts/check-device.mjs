@@ -97,8 +97,7 @@ const simulate = (folder, count) =>
       ...["--n", String(count), "--o", folder],
     ),
   );
-const order = values.quick ? "0" : "2";
-const refineOptions =
+const refineOptions = (order) =>
   `--ctf --particle_diameter 180 --flatten_solvent --zero_mask --offset_range 5 --offset_step 2 --norm --scale --tau2_fudge 4 --healpix_order ${order} --random_seed 1`.split(
     " ",
   );
@@ -137,6 +136,13 @@ function checkCuda(webgpu) {
       20,
     );
   }
+  print(
+    run("small case of the Teach room", process.execPath, [
+      ...verify,
+      ...["--small-case", join(target, "small-case-cuda.json")],
+    ]),
+    8,
+  );
   const name = "whole iterations against webgpu";
   if (!webgpu.available) skip(name, webgpu.reason ?? "no WebGPU here");
   else
@@ -146,15 +152,41 @@ function checkCuda(webgpu) {
       }),
       20,
     );
-  for (const tool of ["memcheck", "racecheck"]) {
-    const title = `compute-sanitizer ${tool}`;
-    if (!values.sanitize) skip(title, "not asked for (--sanitize)");
-    else if (!onPath("compute-sanitizer")) skip(title, "compute-sanitizer is not on the path");
-    else {
-      const options = ["--tool", tool, "--error-exitcode", "9", "--target-processes", "all"];
-      print(run(title, "compute-sanitizer", [...options, process.execPath, ...verify]), 3);
+}
+
+/** The suite, and an iteration for what the suite does not launch (padded cubes, images that stay), in compute-sanitizer. */
+function sanitizeCuda(work) {
+  const few = join(work, "few");
+  const output = join(work, "sanitized");
+  const iteration = [
+    ...cli(
+      "refine",
+      "--i",
+      "particles.star",
+      "--ref",
+      "ref_lp30.mrc",
+      "--ini_high",
+      "30",
+      ...refineOptions(0),
+    ),
+    ..."--iter 1 --runtime cuda --software --o".split(" "),
+    join(output, "run"),
+  ];
+  for (const tool of ["memcheck", "racecheck"])
+    for (const [what, args, cwd] of [
+      ["the suite", verify, root],
+      ["an iteration", iteration, few],
+    ]) {
+      const title = `compute-sanitizer ${tool}, ${what}`;
+      if (!values.sanitize) skip(title, "not asked for (--sanitize)");
+      else if (!onPath("compute-sanitizer")) skip(title, "compute-sanitizer is not on the path");
+      else {
+        if (cwd === few && !existsSync(few)) simulate(few, 20);
+        mkdirSync(output, { recursive: true });
+        const options = ["--tool", tool, "--error-exitcode", "9", "--target-processes", "all"];
+        print(run(title, "compute-sanitizer", [...options, process.execPath, ...args], { cwd }), 3);
+      }
     }
-  }
 }
 
 /** Two runs must write the same bytes; a third tells where the time goes. */
@@ -164,7 +196,14 @@ function repeatCuda(work, set) {
   const refine = (folder, ...extra) => {
     mkdirSync(join(work, folder));
     const runtime = ["--runtime", "cuda", "--software", "--o", join(work, folder, "run")];
-    const args = cli("refine", ...start, ...refineOptions, ...iterations, ...runtime, ...extra);
+    const args = cli(
+      "refine",
+      ...start,
+      ...refineOptions(values.quick ? 0 : 2),
+      ...iterations,
+      ...runtime,
+      ...extra,
+    );
     return run(`refine, ${folder} run`, process.execPath, args, { cwd: set });
   };
   const hash = (folder) => {
@@ -252,6 +291,7 @@ if (cuda) {
   const set = values.set === undefined ? join(work, "set") : resolve(values.set);
   if (values.set === undefined) simulate(set, values.quick ? 20 : 1000);
   checkCuda(found("webgpu"));
+  sanitizeCuda(work);
   repeatCuda(work, set);
   compareCuda();
   rmSync(work, { recursive: true, force: true });

@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { UserError } from "../errors.js";
 import { infoCommand } from "./commands/info.js";
@@ -11,11 +10,7 @@ import { refineCommand } from "./commands/refine.js";
 import { reportCommand } from "./commands/report.js";
 import { simulateCommand } from "./commands/simulate.js";
 import { verifyCommand } from "./commands/verify.js";
-
-const manifest = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-  description: string;
-};
+import { manifest } from "./manifest.js";
 
 const program = new Command("cryotile")
   .description(manifest.description)

@@ -206,8 +206,14 @@ const tolerances = {
 /** What holds for a runtime as it was opened. */
 export const tolerancesOf = (
   runtime: Pick<Runtime, "name" | "layout">,
+): Readonly<Record<ComparedName, Tolerance>> => tolerancesFor(runtime.name, isDouble(runtime));
+
+/** What holds for a runtime by its name and its precision. */
+export const tolerancesFor = (
+  name: Runtime["name"],
+  double: boolean,
 ): Readonly<Record<ComparedName, Tolerance>> =>
-  runtime.name === "cuda" && isDouble(runtime) ? cudaDoubleTolerances : tolerances[runtime.name];
+  name === "cuda" && double ? cudaDoubleTolerances : tolerances[name];
 
 /** Whether the numbers of a runtime are float64. */
 export const isDouble = ({ layout }: Pick<Runtime, "layout">): boolean => layout.elementBytes.real === 8;

@@ -1,13 +1,18 @@
+import { writeFileSync } from "node:fs";
 import Table from "cli-table3";
 import { Command } from "commander";
 import * as v from "valibot";
 import { UserError } from "../../errors.js";
+import { fileError } from "../../formats/node.js";
 import type { Runtime } from "../../runtime/contract.js";
 import { UnsupportedError } from "../../runtime/errors.js";
 import { openReference } from "../../runtime/reference/index.js";
 import { tolerancesOf } from "../../runtime/tolerances.js";
 import { type Agreement, compareCase, contractCases } from "../../runtime/verify/index.js";
+import { manifest } from "../manifest.js";
 import { defaultMemory, openRuntime } from "../refine/device.js";
+import { makeCase } from "../small-case/case.js";
+import { compareNumbers, makeDump, smallCaseNumbers } from "../small-case/dump.js";
 import { type JobAgreement, verifyJob } from "../verify-job.js";
 
 /** Particles of `--job` where --particles says nothing. */
@@ -31,6 +36,7 @@ const optionsSchema = v.object({
     "single",
   ),
   job: v.optional(v.boolean(), false),
+  smallCase: v.optional(v.string()),
   against: v.optional(v.picklist(others, `--against: one of ${others.join(", ")} is expected`), "reference"),
   particles: v.optional(positive("--particles")),
   seed: v.optional(
@@ -163,6 +169,46 @@ async function openOther(other: "webgpu" | "cpu", software: boolean): Promise<Ru
   }
 }
 
+/** Every operation on random inputs. */
+async function runSuite(runtime: Runtime, seed: number, json: boolean): Promise<void> {
+  const tolerances = tolerancesOf(runtime);
+  const reference = openReference();
+  const rows: Agreement[] = [];
+  for (const test of contractCases(seed)) rows.push(await compareCase(test, reference, runtime, tolerances));
+  const failed = rows.filter((row) => !row.ok);
+  if (json)
+    console.log(
+      JSON.stringify({ runtime: runtime.name, device: runtime.capabilities.device, seed, rows }, null, 2),
+    );
+  else {
+    console.log(formatTable(rows));
+    for (const row of failed)
+      console.log(
+        `failed: ${row.operation} (${row.variant}): error ${row.error}, tolerance ${row.tolerance}`,
+      );
+    console.log(`${rows.length - failed.length} of ${rows.length} cases agree`);
+  }
+  if (failed.length > 0) process.exitCode = 1;
+}
+
+/** The small case of the Teach room, with all of its numbers in a file. */
+async function runSmallCase(runtime: Runtime, path: string, json: boolean): Promise<void> {
+  const data = await makeCase();
+  const dump = makeDump(runtime, await smallCaseNumbers(runtime, data), manifest.version);
+  const rows = compareNumbers(dump, await smallCaseNumbers(openReference(), data));
+  try {
+    writeFileSync(path, `${JSON.stringify(dump)}\n`);
+  } catch (cause) {
+    throw fileError(path, "write", cause);
+  }
+  const wrong = rows.filter(({ error, tolerance }) => error > tolerance);
+  if (json) console.log(JSON.stringify({ runtime: dump.runtime, device: dump.device, rows }, null, 2));
+  else
+    for (const { what, error, tolerance } of rows)
+      console.log(`${what}: error ${error.toExponential(1)}, ${tolerance.toExponential(1)} is allowed`);
+  if (wrong.length > 0) process.exitCode = 1;
+}
+
 /** `cryotile verify`: every operation of a runtime against the float64 reference, on random inputs. Exit code 1 where one fails. */
 export function verifyCommand(): Command {
   return new Command("verify")
@@ -177,6 +223,10 @@ export function verifyCommand(): Command {
     .option(
       "--particles <n>",
       `with --job: particles to take, spread over the set (default: ${jobParticles})`,
+    )
+    .option(
+      "--small-case <file>",
+      "compute the small case of the page's Teach room instead, and write its numbers to a file",
     )
     .option("--json", "print rows of operation, variant, runtime, error, tolerance, ok")
     .option("--seed <n>", "seed of the random inputs (default: a new one each time)")
@@ -196,9 +246,11 @@ export function verifyCommand(): Command {
         defaultLimits,
         seed = Date.now() % 2 ** 31,
       } = parsed.output;
-      const { particles = jobParticles, against } = parsed.output;
+      const { particles = jobParticles, against, smallCase } = parsed.output;
       if (!job && against !== "reference")
         throw new UserError(`verify --against ${against}: whole iterations are compared with it; add --job`);
+      if (job && smallCase !== undefined)
+        throw new UserError("verify --small-case: is a check of its own; leave out --job");
       if (precision === "double" && runtime !== "cuda")
         throw new UserError("verify --precision double: cuda alone has a second precision; --runtime cuda");
       if (!job && command.args.length > 0)
@@ -212,37 +264,14 @@ export function verifyCommand(): Command {
         memory: job ? defaultMemory : 2 ** 28,
         limits: defaultLimits ? "default" : "adapter",
       });
-      if (!json) console.log(`${opened.name} on ${opened.capabilities.device} (${reason}), seed ${seed}`);
-      if (job) {
-        try {
-          await runJob(opened, command.args, { json, seed, particles, against, software });
-        } finally {
-          await opened.close();
-        }
-        return;
-      }
-      const rows: Agreement[] = [];
+      const inputs = smallCase === undefined ? `, seed ${seed}` : "";
+      if (!json) console.log(`${opened.name} on ${opened.capabilities.device} (${reason})${inputs}`);
       try {
-        const tolerances = tolerancesOf(opened);
-        const reference = openReference();
-        for (const test of contractCases(seed))
-          rows.push(await compareCase(test, reference, opened, tolerances));
+        if (job) await runJob(opened, command.args, { json, seed, particles, against, software });
+        else if (smallCase !== undefined) await runSmallCase(opened, smallCase, json);
+        else await runSuite(opened, seed, json);
       } finally {
         await opened.close();
       }
-      const failed = rows.filter((row) => !row.ok);
-      if (json)
-        console.log(
-          JSON.stringify({ runtime: opened.name, device: opened.capabilities.device, seed, rows }, null, 2),
-        );
-      else {
-        console.log(formatTable(rows));
-        for (const row of failed)
-          console.log(
-            `failed: ${row.operation} (${row.variant}): error ${row.error}, tolerance ${row.tolerance}`,
-          );
-        console.log(`${rows.length - failed.length} of ${rows.length} cases agree`);
-      }
-      if (failed.length > 0) process.exitCode = 1;
     });
 }

@@ -1,20 +1,15 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileError, nodeDisk } from "../../formats/node.js";
 import { listen, type RunSocket } from "../live/socket.js";
 import { ArenaWatch } from "../live/watched-arena.js";
+import { manifest } from "../manifest.js";
 import { startProgress } from "../progress.js";
 import { parseRefineArguments } from "./arguments.js";
 import { freeBytes, openRuntime } from "./device.js";
 import { EventLog } from "./event-log.js";
 import { Pipeline } from "./pipeline.js";
 import { AbortedError, type JobHost, runJob } from "./run.js";
-
-const version = (
-  JSON.parse(readFileSync(new URL("../../../../package.json", import.meta.url), "utf8")) as {
-    version: string;
-  }
-).version;
 
 /** `cryotile refine`: the whole run, from its files to its files. */
 export async function refine(argv: readonly string[]): Promise<void> {
@@ -35,7 +30,7 @@ export async function refine(argv: readonly string[]): Promise<void> {
   let socket: RunSocket | undefined;
   const host: JobHost = {
     disk: nodeDisk,
-    version,
+    version: manifest.version,
     freeBytes,
     async openRuntime(asked, onEvent) {
       const opened = await openRuntime(asked, (event) => {

@@ -1,6 +1,7 @@
 import type { ComponentChildren, TargetedKeyboardEvent } from "preact";
 import { useId } from "preact/hooks";
 import type { TeachState } from "./model/state.js";
+import { decimal } from "./text.js";
 
 export interface ViewProps {
   readonly state: TeachState;
@@ -95,7 +96,7 @@ export function Matrix({
                 if (onChoose === undefined)
                   return (
                     <td key={column} style={look} class={here ? "here" : ""}>
-                      {own.toFixed(digits)}
+                      {decimal(own.toFixed(digits))}
                     </td>
                   );
                 return (
@@ -111,7 +112,7 @@ export function Matrix({
                     onClick={() => onChoose(r, c)}
                     onKeyDown={(event) => move(event, r, c)}
                   >
-                    {own.toFixed(digits)}
+                    {decimal(own.toFixed(digits))}
                   </td>
                 );
               })}

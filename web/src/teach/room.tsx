@@ -1,3 +1,4 @@
+import { Fragment } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { RoomProps } from "../shell/rooms.js";
 import { formatHash, go, parseHash } from "../shell/route.js";
@@ -5,10 +6,11 @@ import { Notice } from "../shell/ui.js";
 import { badges, prepare, prepared, problem } from "./compute.js";
 import { download } from "./download.js";
 import {
-  type ChapterName,
   chapters,
   type Hideable,
   hideable,
+  languageNames,
+  languages,
   neighbour,
   type Place,
   readState,
@@ -19,7 +21,7 @@ import "./figures.css";
 import "./panels.css";
 import "./teach.css";
 import type { Prepared } from "./teach.worker.js";
-import { Rich, words } from "./text.js";
+import { decimal, fill, language, languageProblem, Rich, speak, words } from "./text.js";
 import { Formula } from "./views/formula.js";
 import { FreeListView } from "./views/freelist.js";
 import { NumberView } from "./views/number.js";
@@ -53,7 +55,7 @@ const inner: Partial<Record<TeachState["place"]["step"], "k" | "part" | "event" 
 
 function Chapters({ state }: { readonly state: TeachState }) {
   return (
-    <nav class="teach-chapters" aria-label="Chapters">
+    <nav class="teach-chapters" aria-label={words.room.chapters}>
       <ol>
         {chapters.map(({ name, steps }) => (
           <li key={name} data-current={name === state.place.chapter}>
@@ -116,18 +118,28 @@ function View({ state, all }: { readonly state: TeachState; readonly all: Prepar
 
 /** How near the runtimes of this machine are to the reference on the small case. */
 function Agreement({ all }: { readonly all: Prepared }) {
-  const worst = Math.max(...Object.values(all.strategies).map(({ error }) => error));
+  const { agreement } = words.room;
+  const worst = (errors: readonly number[]) => decimal(Math.max(...errors).toExponential(1));
   return (
     <details class="teach-details">
-      <summary>The same numbers everywhere</summary>
+      <summary>{agreement.title}</summary>
       <ul>
-        <li>float64 reference: defines them</li>
-        <li>the WGSL kernels, run lane by lane in float64: within {worst.toExponential(1)}</li>
+        <li>{agreement.reference}</li>
+        <li>
+          {fill(agreement.kernels, {
+            error: worst(Object.values(all.strategies).map(({ error }) => error)),
+          })}
+        </li>
         {badges.value.map((badge) => (
           <li key={badge.runtime}>
             {"reason" in badge
-              ? `${badge.runtime}: not here (${badge.reason})`
-              : `${badge.runtime}, ${badge.device}: within ${Math.max(...Object.values(badge.errors)).toExponential(1)}, ${badge.tolerance} is allowed`}
+              ? fill(agreement.absent, badge)
+              : fill(agreement.runtime, {
+                  runtime: badge.runtime,
+                  device: badge.device,
+                  error: worst(Object.values(badge.errors)),
+                  tolerance: decimal(String(badge.tolerance)),
+                })}
           </li>
         ))}
       </ul>
@@ -150,8 +162,8 @@ function Teacher({ state, all }: { readonly state: TeachState; readonly all: Pre
     );
   const lesson = hrefOf({ ...state, teacher: false }, state.place);
   return (
-    <section class="teach-teacher" aria-label="For teachers">
-      <h2>For teachers</h2>
+    <section class="teach-teacher" aria-label={words.room.teachers}>
+      <h2>{words.room.teachers}</h2>
       {!state.hidden.includes("notes") && (
         <ul>
           {words.steps[state.place.step].notes.map((note) => (
@@ -160,27 +172,27 @@ function Teacher({ state, all }: { readonly state: TeachState; readonly all: Pre
         </ul>
       )}
       <fieldset class="teach-hide">
-        <legend>Hide for the class</legend>
+        <legend>{words.room.hide}</legend>
         {hideable.map((name) => (
           <label key={name}>
             <input type="checkbox" checked={state.hidden.includes(name)} onChange={() => toggle(name)} />{" "}
-            {name}
+            {words.room.hideable[name]}
           </label>
         ))}
       </fieldset>
       <div class="teach-row">
         <a class="teach-button" href={lesson}>
-          As the class sees it
+          {words.room.lesson}
         </a>
         <a class="teach-button" href={hrefOf({ ...state, teacher: false, embedded: true }, state.place)}>
-          To embed
+          {words.room.embed}
         </a>
         <button
           type="button"
           disabled={all === undefined}
-          onClick={() => all !== undefined && download("worksheet.md", worksheet(all), "text/markdown")}
+          onClick={() => all !== undefined && download(words.worksheet.file, worksheet(all), "text/markdown")}
         >
-          Worksheet
+          {words.room.worksheet}
         </button>
       </div>
     </section>
@@ -199,6 +211,9 @@ export default function Teach({ route }: RoomProps) {
   useEffect(() => {
     prepare();
   }, []);
+  useEffect(() => {
+    speak(state.language);
+  }, [state.language]);
   useEffect(() => {
     document.documentElement.toggleAttribute("data-embed", state.embedded);
     return () => document.documentElement.removeAttribute("data-embed");
@@ -240,13 +255,18 @@ export default function Teach({ route }: RoomProps) {
   const kernel = kernelOf[place.step as keyof typeof kernelOf];
   const hidden = (name: Hideable) => state.hidden.includes(name);
   return (
-    <div class="teach">
+    <div class="teach" lang={language.value}>
       <Chapters state={state} />
       <article class="teach-step" data-step={place.step} aria-labelledby="teach-title">
         <div class="teach-prose">
           <p class="teach-kicker">
-            {words.chapters[place.chapter as ChapterName]}
-            {steps.length > 1 && `, ${steps.indexOf(place.step) + 1} of ${steps.length}`}
+            {steps.length === 1
+              ? words.chapters[place.chapter]
+              : fill(words.room.place, {
+                  chapter: words.chapters[place.chapter],
+                  at: steps.indexOf(place.step) + 1,
+                  count: steps.length,
+                })}
           </p>
           <h1 id="teach-title" ref={heading} tabIndex={-1}>
             {title}
@@ -263,7 +283,7 @@ export default function Teach({ route }: RoomProps) {
           {all !== undefined && kernel !== undefined && !hidden("code") && (
             <details class="teach-details">
               <summary>
-                The kernel: <code>diff2_{kernel}.wgsl</code>
+                <Rich text={fill(words.room.kernel, { kernel })} />
               </summary>
               {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is reached by keyboard */}
               <pre tabIndex={0}>{all.kernels[kernel]}</pre>
@@ -283,31 +303,43 @@ export default function Teach({ route }: RoomProps) {
             )}
           </div>
           <p class="small quiet teach-keys">
-            <kbd>Space</kbd> or <kbd>→</kbd> goes on, <kbd>←</kbd> back
-            {inner[place.step] !== undefined && (
-              <>
-                , <kbd>,</kbd> <kbd>.</kbd> walk inside
-              </>
-            )}
-            .{" "}
+            <Rich text={inner[place.step] === undefined ? words.room.keys : words.room.innerKeys} />{" "}
             <button
               type="button"
               class="plain teach-link"
               aria-pressed={state.teacher}
               onClick={() => show({ ...state, teacher: !state.teacher }, { replace: true })}
             >
-              For teachers <kbd>t</kbd>
+              {words.room.teachers} <kbd>t</kbd>
             </button>
+            {languageNames
+              .filter((name) => name !== state.language)
+              .map((name) => (
+                <Fragment key={name}>
+                  {" "}
+                  <a
+                    class="teach-link"
+                    href={hrefOf({ ...state, language: name }, place)}
+                    lang={name}
+                    hreflang={name}
+                  >
+                    {languages[name]}
+                  </a>
+                </Fragment>
+              ))}
           </p>
         </div>
         <div class="teach-stage">
           {problem.value !== undefined && (
+            <Notice kind="problem">{fill(words.room.problem, { problem: problem.value })}</Notice>
+          )}
+          {languageProblem.value !== undefined && (
             <Notice kind="problem">
-              The numbers could not be computed: {problem.value}. Reload the page.
+              {fill(words.room.languageProblem, { problem: languageProblem.value })}
             </Notice>
           )}
           {all === undefined ? (
-            problem.value === undefined && <p class="quiet">Computing the small case…</p>
+            problem.value === undefined && <p class="quiet">{words.room.computing}</p>
           ) : (
             <View state={state} all={all} />
           )}

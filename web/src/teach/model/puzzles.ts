@@ -5,11 +5,36 @@ import { KernelError } from "../kernel/compile.js";
 import { operandReads, tileBytes } from "./counts.js";
 import { countedRun, relativeError } from "./gsd.js";
 
+/** Something that was computed, told by the page in its language. */
+export interface Finding {
+  readonly fact:
+    | "sameScores"
+    | "otherScores"
+    | "sharedReads"
+    | "fault"
+    | "fits"
+    | "tooLarge"
+    | "fewerReads"
+    | "tooFewFewerReads"
+    | "peak"
+    | "unaligned"
+    | "sumOfRequests"
+    | "lessPeak"
+    | "morePeak"
+    | "sumsLost"
+    | "sumsHeld"
+    | "bytesLeft"
+    | "leastPeak"
+    | "peakAboveLeast";
+  readonly values: Readonly<Record<string, string | number>>;
+}
+
 export interface Verdict {
   readonly solved: boolean;
-  /** What was computed: words for the page, one sentence each. */
-  readonly findings: readonly string[];
+  readonly findings: readonly Finding[];
 }
+
+const told = (fact: Finding["fact"], values: Finding["values"] = {}): Finding => ({ fact, values });
 
 // 1. A wrong tile index.
 
@@ -43,15 +68,15 @@ export async function checkTileIndex(
       scores: diff2_iot,
       findings: [
         error <= sameSums
-          ? `all ${expected.length} scores are those of the reference (relative error ${error.toExponential(1)})`
-          : `${wrong} of ${expected.length} scores differ from the reference`,
-        `the kernel ran with ${launch?.sharedReads ?? 0} reads of workgroup memory`,
+          ? told("sameScores", { scores: expected.length, error })
+          : told("otherScores", { wrong, scores: expected.length }),
+        told("sharedReads", { reads: launch?.sharedReads ?? 0 }),
       ],
     };
   } catch (error) {
     if (!(error instanceof KernelError || error instanceof RangeError)) throw error;
     const problem = error instanceof KernelError ? error.message.replace(/^line \d+: /, "") : error.message;
-    return { solved: false, findings: [problem] };
+    return { solved: false, findings: [told("fault", { problem })] };
   }
 }
 
@@ -66,11 +91,17 @@ export function checkTile(side: number, depth: number): Verdict {
   const bytes = tileBytes(side, depth);
   const reduction = operandReads(manySamples, 1).slices / operandReads(manySamples, side).slices;
   const fits = bytes <= workgroupLimit;
+  const enough = reduction >= wantedReduction;
+  const tile = { side, depth, bytes };
   return {
-    solved: fits && reduction >= wantedReduction,
+    solved: fits && enough,
     findings: [
-      `a ${side} x ${side} tile of ${depth} pixels takes ${bytes} bytes: ${fits ? `${workgroupLimit - bytes} to spare` : `${bytes - workgroupLimit} too many`}`,
-      `slices are read ${reduction} times less often${reduction >= wantedReduction ? "" : `; ${wantedReduction} are asked`}`,
+      fits
+        ? told("fits", { ...tile, spare: workgroupLimit - bytes })
+        : told("tooLarge", { ...tile, over: bytes - workgroupLimit }),
+      enough
+        ? told("fewerReads", { times: reduction })
+        : told("tooFewFewerReads", { times: reduction, asked: wantedReduction }),
     ],
   };
 }
@@ -118,32 +149,30 @@ export function runActions(actions: readonly Action[], alignment = puzzleAlignme
 
 export function checkPeak(answer: number): Verdict {
   const { peak } = runActions(peakProgram);
-  if (answer === peak) return { solved: true, findings: [`the arena's peak is ${peak} bytes`] };
+  if (answer === peak) return { solved: true, findings: [told("peak", { peak })] };
   const asked = peakProgram.map((action) => (action.kind === "alloc" ? action.bytes : 0));
   const unaligned = runActions(peakProgram, 1).peak;
   const hint =
     answer === unaligned
-      ? `that is the peak without alignment: every block starts at a multiple of ${puzzleAlignment}`
+      ? told("unaligned", { alignment: puzzleAlignment })
       : answer === asked.reduce((sum, bytes) => sum + bytes, 0)
-        ? "that is the sum of all requests: a scope gives its bytes back when it ends"
-        : answer > peak
-          ? "the arena needs less"
-          : "the arena needs more: a released block below another one still lies under the top";
+        ? told("sumOfRequests")
+        : told(answer > peak ? "lessPeak" : "morePeak");
   return { solved: false, findings: [hint] };
 }
 
 // 4. The scope of an allocation.
 
 /** Batches of an iteration, and bytes: sums over all batches are read when the iteration ends. */
-const batches = 3;
-const iterations = 2;
+export const batches = 3;
+export const iterations = 2;
 export const sumsBytes = 64 * 1024;
 const batchBytes = 512 * 1024;
 
 /** Put the sums of an iteration into a scope and run two iterations; the best place holds them as long as they are needed and no longer. */
 export function checkScope(scope: Scope): Verdict {
   const arena = new Arena({ slabs: [2 ** 30], alignment: puzzleAlignment });
-  const findings: string[] = [];
+  const findings: Finding[] = [];
   let sums: ArenaBlock | undefined;
   let lost = false;
   const here = (now: Scope) => {
@@ -167,13 +196,13 @@ export function checkScope(scope: Scope): Verdict {
   }
   const left = arena.top;
   const least = alignUp(sumsBytes, puzzleAlignment) + alignUp(batchBytes, puzzleAlignment);
-  if (lost) findings.push("when the iteration reads the sums, the arena does not hold them any more");
-  else findings.push("the sums are held until the iteration has read them");
-  if (left > 0)
-    findings.push(`after ${iterations} iterations ${left} bytes are still held, and more with every one`);
+  findings.push(told(lost ? "sumsLost" : "sumsHeld"));
+  if (left > 0) findings.push(told("bytesLeft", { iterations, left }));
   if (!lost)
     findings.push(
-      `the peak is ${arena.peak} bytes${arena.peak > least ? `, ${arena.peak - least} more than needed` : ""}`,
+      arena.peak > least
+        ? told("peakAboveLeast", { peak: arena.peak, more: arena.peak - least })
+        : told("leastPeak", { peak: arena.peak }),
     );
   return { solved: !lost && left === 0 && arena.peak === least, findings };
 }

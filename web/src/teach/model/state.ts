@@ -23,6 +23,11 @@ export const places: readonly Place[] = chapters.flatMap(({ name, steps }) =>
 export const hideable = ["guess", "formula", "numbers", "code", "notes"] as const;
 export type Hideable = (typeof hideable)[number];
 
+/** Languages of the room, each by its own name. English is there from the start. */
+export const languages = { en: "English", de: "Deutsch" } as const;
+export type Language = keyof typeof languages;
+export const languageNames = Object.keys(languages) as readonly Language[];
+
 /** What a visitor sees, as the URL tells it. */
 export interface TeachState {
   readonly place: Place;
@@ -46,6 +51,7 @@ export interface TeachState {
   readonly teacher: boolean;
   readonly hidden: readonly Hideable[];
   readonly embedded: boolean;
+  readonly language: Language;
 }
 
 interface NumberField {
@@ -94,6 +100,7 @@ export function readState(parts: readonly string[], query: URLSearchParams): Tea
     teacher: query.get("teacher") === "1",
     hidden: hideable.filter((name) => hidden.includes(name)),
     embedded: query.get("embed") === "1",
+    language: languageNames.find((name) => name === query.get("lang")) ?? "en",
   };
 }
 
@@ -111,6 +118,7 @@ export function writeState(state: TeachState): {
   if (state.hidden.length > 0) query.hide = state.hidden.join(",");
   if (state.teacher) query.teacher = 1;
   if (state.embedded) query.embed = 1;
+  if (state.language !== "en") query.lang = state.language;
   return { parts: [state.place.chapter, state.place.step], query };
 }
 

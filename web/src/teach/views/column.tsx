@@ -14,17 +14,13 @@ export function Column({
   readonly top: number;
 }) {
   const [own, setOwn] = useState<BlockLife>();
-  const { column, scopes } = words.memory;
+  const { column } = words.memory;
   const named = held.filter(({ padded }) => padded > peak / 24);
   const largest = [...held].sort((a, b) => b.bytes - a.bytes).slice(0, 4);
   const spoken = fill(column.spoken, {
     count: held.length,
     bytes: bytesText(top),
-    largest: largest
-      .map(({ name, bytes, scope }) =>
-        fill(column.block, { name, bytes: bytesText(bytes), scope: scopes[scope] }),
-      )
-      .join(", "),
+    largest: largest.map(({ name, bytes, scope }) => `${name} ${bytesText(bytes)} (${scope})`).join(", "),
   });
   return (
     <Figure
@@ -33,9 +29,9 @@ export function Column({
           ? fill(column.held, { count: held.length })
           : fill(column.place, {
               name: own.name,
-              bytes: number(own.bytes),
-              scope: scopes[own.scope],
-              offset: number(own.offset),
+              bytes: own.bytes,
+              scope: own.scope,
+              offset: own.offset,
             })
       }
     >

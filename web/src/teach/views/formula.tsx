@@ -1,4 +1,5 @@
 import type { StepName } from "../model/state.js";
+import { words } from "../text.js";
 
 /** Letters in the page's own type: few machines have a font for mathematics. */
 const letter = (text: string) => (
@@ -79,7 +80,7 @@ export function Formula({
   const range = (n: number) => [String(n * depth + 1), String(Math.min(32, (n + 1) * depth))] as const;
   const shown = parts <= 2 ? Array.from({ length: parts }, (_, n) => n) : [part];
   return (
-    <section class="teach-formula" aria-label="Formulas">
+    <section class="teach-formula" aria-label={words.formula.label}>
       <p data-current={step === "number" || step === "table"}>
         <span class="teach-formula-name">5.1</span>
         <math display="block">
@@ -109,7 +110,7 @@ export function Formula({
         </math>
       </p>
       <p data-current={step === "product"}>
-        <span class="teach-formula-name">expanded</span>
+        <span class="teach-formula-name">{words.formula.expanded}</span>
         <math display="block">
           <mo>=</mo>
           <mrow class="teach-energy">

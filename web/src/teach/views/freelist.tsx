@@ -27,7 +27,7 @@ function outcome({ failure, totalFree }: Snapshot): string {
   const { met, scattered, missing } = words.memory.freelist;
   if (failure === undefined) return met;
   const { name, asked } = failure;
-  const values = { name, bytes: number(asked), missing: number(asked - totalFree) };
+  const values = { name, bytes: asked, missing: asked - totalFree };
   return fill(asked <= totalFree ? scattered : missing, values);
 }
 
@@ -46,8 +46,8 @@ function AddressBar({
   const list = held.map((block) =>
     fill(freelist.block, {
       name: block.name,
-      offset: number(block.offset),
-      bytes: number(block.bytes),
+      offset: block.offset,
+      bytes: block.bytes,
     }),
   );
   const spoken = fill(freelist.spoken, {
@@ -132,7 +132,7 @@ export function FreeListView({ state, update }: ViewProps) {
         />
       ))}
       <p class="small quiet">
-        {fill(freelist.capacity, { bytes: number(capacity) })} <From origin="trace" />
+        {fill(freelist.capacity, { bytes: capacity })} <From origin="trace" />
       </p>
     </div>
   );

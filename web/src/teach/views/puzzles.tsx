@@ -4,9 +4,12 @@ import { type Scope, scopes } from "../../../../src/runtime/arena.js";
 import { compute } from "../compute.js";
 import {
   type Action,
+  batches,
   checkPeak,
   checkScope,
   checkTile,
+  type Finding,
+  iterations,
   peakProgram,
   spoiltLine,
   tileLine,
@@ -14,19 +17,32 @@ import {
 } from "../model/puzzles.js";
 import { Choice, heat, Matrix, Slider, type ViewProps } from "../parts.js";
 import type { Prepared } from "../teach.worker.js";
-import { number } from "../text.js";
+import { decimal, fill, number, words } from "../text.js";
 import { cellSample, columnNames, rowNames } from "./table.js";
 import { TilePicture } from "./tile.js";
+
+/** Small fractions are errors, others a few digits. */
+const figure = (value: number) =>
+  value > 0 && value < 1e-3 ? decimal(value.toExponential(1)) : number(value, 1);
+
+function findingText({ fact, values }: Finding): string {
+  const figures = Object.entries(values).map(
+    ([name, value]) => [name, typeof value === "number" ? figure(value) : value] as const,
+  );
+  return fill(words.puzzles.findings[fact], Object.fromEntries(figures));
+}
 
 function Answer({ verdict }: { readonly verdict: Verdict | undefined }) {
   return (
     <div class="teach-verdict" role="status" data-solved={verdict?.solved}>
       {verdict !== undefined && (
         <>
-          <p class={verdict.solved ? "teach-good" : "teach-bad"}>{verdict.solved ? "Solved" : "Not yet"}</p>
+          <p class={verdict.solved ? "teach-good" : "teach-bad"}>
+            {verdict.solved ? words.puzzles.solved : words.puzzles.unsolved}
+          </p>
           <ul>
             {verdict.findings.map((finding) => (
-              <li key={finding}>{finding}</li>
+              <li key={finding.fact}>{findingText(finding)}</li>
             ))}
           </ul>
         </>
@@ -46,6 +62,7 @@ function around(code: string, line: string): { before: string; after: string } {
 }
 
 export function IndexPuzzle({ all }: { readonly all: Prepared }) {
+  const own = words.steps.index;
   const [line, setLine] = useState(spoiltLine);
   const [verdict, setVerdict] = useState<Verdict & { readonly scores?: Float64Array }>();
   const [busy, setBusy] = useState(false);
@@ -67,7 +84,7 @@ export function IndexPuzzle({ all }: { readonly all: Prepared }) {
       <div class="teach-code">
         <pre>{before}</pre>
         <input
-          aria-label="The line of the kernel"
+          aria-label={own.line}
           value={line}
           spellcheck={false}
           autocomplete="off"
@@ -77,16 +94,16 @@ export function IndexPuzzle({ all }: { readonly all: Prepared }) {
       </div>
       <div class="teach-row">
         <button type="submit" class="primary" disabled={busy}>
-          {busy ? "Running 256 lanes…" : "Run it"}
+          {busy ? own.running : own.run}
         </button>
         <button type="button" onClick={() => setLine(spoiltLine)}>
-          Start over
+          {own.restart}
         </button>
       </div>
       <Answer verdict={verdict} />
       {verdict?.scores !== undefined && (
         <Matrix
-          caption="How far each score is from the reference"
+          caption={own.errors}
           rows={rowNames}
           columns={columnNames}
           value={(o, j) => Math.abs((verdict.scores?.[cellSample(o, j)] ?? 0) - expected[cellSample(o, j)])}
@@ -105,7 +122,7 @@ export function FitPuzzle({ state, update, all }: ViewProps & { readonly all: Pr
         <TilePicture all={all} side={state.side} depth={state.depth} part={0} />
       </div>
       <Slider
-        name="Side of the tile"
+        name={words.steps.tile.side}
         value={state.side}
         least={4}
         most={128}
@@ -114,7 +131,7 @@ export function FitPuzzle({ state, update, all }: ViewProps & { readonly all: Pr
         onChange={(side) => update({ side })}
       />
       <Slider
-        name="Pixels a part"
+        name={words.steps.tile.depth}
         value={state.depth}
         least={2}
         most={32}
@@ -124,7 +141,7 @@ export function FitPuzzle({ state, update, all }: ViewProps & { readonly all: Pr
       />
       <div class="teach-row">
         <button type="button" class="primary" onClick={() => setVerdict(checkTile(state.side, state.depth))}>
-          Check
+          {words.puzzles.check}
         </button>
       </div>
       <Answer verdict={verdict} />
@@ -147,7 +164,7 @@ export function PeakPuzzle() {
       class="teach-stack"
       onSubmit={(event) => {
         event.preventDefault();
-        setVerdict(checkPeak(Number(answer.replaceAll(",", ""))));
+        setVerdict(checkPeak(Number(answer.replaceAll(/[\s.,]/g, ""))));
       }}
     >
       <ol class="teach-program">
@@ -164,7 +181,7 @@ export function PeakPuzzle() {
       </ol>
       <div class="teach-row">
         <label class="teach-answer-field">
-          Peak in bytes
+          {words.steps.peak.answer}
           <input
             inputMode="numeric"
             value={answer}
@@ -172,7 +189,7 @@ export function PeakPuzzle() {
           />
         </label>
         <button type="submit" class="primary">
-          Check
+          {words.puzzles.check}
         </button>
       </div>
       <Answer verdict={verdict} />
@@ -181,26 +198,33 @@ export function PeakPuzzle() {
 }
 
 /** What the puzzle runs, with the request in the scope that was chosen. */
-const scopeProgram: readonly { readonly depth: number; readonly text: string; readonly scope?: Scope }[] = [
-  { depth: 0, text: "for 2 iterations", scope: "global" },
-  { depth: 1, text: "push iteration", scope: "iteration" },
-  { depth: 1, text: "for 3 batches" },
-  { depth: 2, text: "push job" },
-  { depth: 2, text: "alloc images", scope: "job" },
-  { depth: 2, text: "push orientation", scope: "orientation" },
-  { depth: 2, text: "add to the sums" },
-  { depth: 2, text: "pop orientation" },
-  { depth: 2, text: "pop job" },
-  { depth: 1, text: "read the sums" },
-  { depth: 1, text: "pop iteration" },
-];
+const scopeProgram = (): readonly {
+  readonly depth: number;
+  readonly text: string;
+  readonly scope?: Scope;
+}[] => {
+  const { program } = words.steps.scope;
+  return [
+    { depth: 0, text: fill(program.iterations, { iterations }), scope: "global" },
+    { depth: 1, text: "push iteration", scope: "iteration" },
+    { depth: 1, text: fill(program.batches, { batches }) },
+    { depth: 2, text: "push job" },
+    { depth: 2, text: "alloc images", scope: "job" },
+    { depth: 2, text: "push orientation", scope: "orientation" },
+    { depth: 2, text: program.add },
+    { depth: 2, text: "pop orientation" },
+    { depth: 2, text: "pop job" },
+    { depth: 1, text: program.read },
+    { depth: 1, text: "pop iteration" },
+  ];
+};
 
 export function ScopePuzzle() {
   const [scope, setScope] = useState<Scope>();
   return (
     <div class="teach-stack">
       <pre class="teach-code">
-        {scopeProgram.map(({ depth, text, scope: own }) => (
+        {scopeProgram().map(({ depth, text, scope: own }) => (
           <Fragment key={text}>
             {"  ".repeat(depth)}
             {text}
@@ -214,7 +238,7 @@ export function ScopePuzzle() {
         ))}
       </pre>
       <Choice
-        name="Scope of the sums"
+        name={words.steps.scope.choice}
         options={scopes.map((value) => ({ value, label: value }))}
         value={scope ?? ("" as Scope)}
         onChange={setScope}

@@ -7,18 +7,17 @@ import { countReads, totalReads } from "../model/counts.js";
 import { median, type RaceSize, raceShape, raceSizes } from "../model/race.js";
 import { Choice, type ViewProps } from "../parts.js";
 import type { Prepared } from "../teach.worker.js";
-import { bytesText, From, number } from "../text.js";
-
-const strategyWords = { direct: "plain sums", tiled: "tile of 32 × 32", gemm: "matrix products" } as const;
+import { bytesText, decimal, From, fill, words } from "../text.js";
 
 export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
+  const own = words.steps.race;
   const [size, setSize] = useState<RaceSize>("small");
   const [runtime, setRuntime] = useState<"webgpu" | "cpu">();
   const chosen = runtime ?? bestRuntime();
   const shape = raceShape(size);
   const why = badges.value.find((badge) => badge.runtime === "webgpu" && "reason" in badge);
-  const own = races.value[size];
-  const found = own?.kind === chosen ? own : undefined;
+  const last = races.value[size];
+  const found = last?.kind === chosen ? last : undefined;
   const rows = found?.rows ?? [];
   const running = Object.values(races.value).some((one) => one.running);
   const slowest = Math.max(0, ...rows.map(({ times }) => median(times)));
@@ -27,46 +26,42 @@ export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
   );
   return (
     <div class="teach-stack">
-      {why !== undefined && "reason" in why && (
-        <Notice>No WebGPU: {why.reason}. The cpu runtime runs instead.</Notice>
-      )}
+      {why !== undefined && "reason" in why && <Notice>{fill(own.noWebGpu, { reason: why.reason })}</Notice>}
       <div class="teach-row">
         <Choice
-          name="Runtime"
-          options={[
-            { value: "webgpu" as const, label: "WebGPU" },
-            { value: "cpu" as const, label: "processor" },
-          ]}
+          name={own.runtime}
+          options={(["webgpu", "cpu"] as const).map((value) => ({ value, label: own.runtimes[value] }))}
           value={chosen}
           onChange={setRuntime}
         />
         <Choice
-          name="Size"
-          options={(Object.keys(raceSizes) as RaceSize[]).map((value) => ({ value, label: value }))}
+          name={own.size}
+          options={(Object.keys(raceSizes) as RaceSize[]).map((value) => ({
+            value,
+            label: own.sizes[value],
+          }))}
           value={size}
           onChange={setSize}
         />
         <button type="button" class="primary" disabled={running} onClick={() => race(chosen, size)}>
-          {running ? "Running…" : "Run"}
+          {running ? own.running : own.run}
         </button>
       </div>
       <p class="small quiet">
-        {shape.particles} particles × {shape.orientations} orientations × {shape.translations} translations,{" "}
-        {number(shape.pixels)} pixels: {number(shape.particles * shape.orientations * shape.translations)}{" "}
-        scores.
+        {fill(own.work, { ...shape, scores: shape.particles * shape.orientations * shape.translations })}
       </p>
       <div class="teach-scroll">
         <table class="teach-reads" aria-live="polite">
           <thead>
             <tr>
-              <th scope="col">kernels</th>
+              <th scope="col">{own.columns.kernels}</th>
               <th scope="col">
-                read from memory <From origin="formula" />
+                {own.columns.read} <From origin="formula" />
               </th>
               <th scope="col">
-                time <From origin="measured" />
+                {own.columns.time} <From origin="measured" />
               </th>
-              <th scope="col">error</th>
+              <th scope="col">{own.columns.error}</th>
             </tr>
           </thead>
           <tbody>
@@ -77,7 +72,7 @@ export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
               return (
                 <tr key={strategy} data-strategy={strategy}>
                   <th scope="row">
-                    {strategyWords[strategy]} <code>{strategy}</code>
+                    {own.strategies[strategy]} <code>{strategy}</code>
                   </th>
                   <td>
                     {bytesText(bytes)}
@@ -86,7 +81,11 @@ export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
                     </div>
                   </td>
                   <td>
-                    {time === undefined ? (running ? "…" : "not measured") : `${time.toPrecision(3)} ms`}
+                    {time === undefined
+                      ? running
+                        ? "…"
+                        : own.notMeasured
+                      : `${decimal(time.toPrecision(3))} ms`}
                     <div class="teach-bar" aria-hidden="true">
                       <span
                         style={{ width: `${time === undefined ? 0 : (100 * time) / slowest}%` }}
@@ -94,7 +93,7 @@ export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
                       />
                     </div>
                   </td>
-                  <td>{row === undefined ? "" : row.error.toExponential(1)}</td>
+                  <td>{row === undefined ? "" : decimal(row.error.toExponential(1))}</td>
                 </tr>
               );
             })}
@@ -103,8 +102,10 @@ export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
       </div>
       {found?.device !== undefined && (
         <p role="status">
-          Ran on {found.device}. Errors are relative to the float64 reference;{" "}
-          {webGpuTolerances.diff2Coarse.bound} is allowed.
+          {fill(own.ran, {
+            device: found.device,
+            tolerance: decimal(String(webGpuTolerances.diff2Coarse.bound)),
+          })}
         </p>
       )}
       {found?.problem !== undefined && <Notice kind="problem">{found.problem}</Notice>}

@@ -31,7 +31,7 @@ export const Legend = () => (
         <svg viewBox="0 0 14 14" aria-hidden="true">
           <rect width="14" height="14" fill={`url(#teach-${scope})`} />
         </svg>
-        {words.memory.scopes[scope]}
+        {scope}
       </li>
     ))}
   </ul>
@@ -42,7 +42,7 @@ export function eventText(events: readonly TraceEvent[], at: number): string {
   const { kind, scope, name, bytes } = events[at];
   const { memory } = words;
   const event = fill(memory.events[kind], {
-    scope: memory.scopes[scope],
+    scope,
     name,
     bytes: bytesText(bytes),
   });

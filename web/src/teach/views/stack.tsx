@@ -55,8 +55,8 @@ function details({ iteration, seconds, left }: LiveRun): string {
   const texts = words.memory.live;
   return [
     iteration === undefined ? "" : fill(texts.iteration, { iteration }),
-    seconds === undefined ? "" : fill(texts.since, { seconds: number(Math.round(seconds)) }),
-    left > 0 ? fill(texts.sample, { count: number(left) }) : "",
+    seconds === undefined ? "" : fill(texts.since, { seconds: Math.round(seconds) }),
+    left > 0 ? fill(texts.sample, { count: left }) : "",
   ].join(" ");
 }
 

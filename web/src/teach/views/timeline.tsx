@@ -71,7 +71,7 @@ export function Timeline({
     <Figure
       note={
         <>
-          {fill(timeline.note, { count: number(count) })} <From origin="trace" />
+          {fill(timeline.note, { count })} <From origin="trace" />
         </>
       }
     >
