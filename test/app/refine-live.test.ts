@@ -133,7 +133,7 @@ describe("what looking costs", () => {
       timed(() => watch.answer());
       answers++;
     }, 1000);
-    const words = [...longer, "--o", "cost/run", "--iter", "100"];
+    const words = [...longer, "--o", "cost/run", "--iter", "160"];
     mkdirSync("cost");
     try {
       await runJob(parseRefineArguments(words), words, host, async () => {});

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { BlockLife } from "../model/memory.js";
 import { Figure } from "../parts.js";
-import { bytesText, fill, number, words } from "../text.js";
+import { bytesText, fill, words } from "../text.js";
 
 /** The memory at one moment: what is held, bottom up, and the top. */
 export function Column({

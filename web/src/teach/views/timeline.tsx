@@ -3,7 +3,7 @@ import { useMemo } from "preact/hooks";
 import { type Scope, scopes } from "../../../../src/runtime/arena.js";
 import type { BlockLife, TraceLayout } from "../model/memory.js";
 import { Figure } from "../parts.js";
-import { bytesText, From, fill, number, words } from "../text.js";
+import { bytesText, From, fill, words } from "../text.js";
 
 const [width, tall] = [600, 300];
 
