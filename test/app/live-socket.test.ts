@@ -88,7 +88,7 @@ describe.skipIf(process.platform === "win32")("the socket of a run", () => {
     await new Promise((ended) => left.once("exit", ended));
     expect(existsSync(path)).toBe(true);
     expect(await ask(job)).toBeUndefined();
-    await serve("three");
+    expect((await serve("three")).path).toBe(path);
     expect(await ask(job)).toBe("three");
   });
 
@@ -115,7 +115,7 @@ describe.skipIf(process.platform === "win32")("the socket of a run", () => {
         chmodSync(path, 0o777);
       },
     ],
-    ["that is a file", (path: string) => writeFileSync(path, "")],
+    ["that is a file", (path: string) => writeFileSync(path, "", { mode: 0o600 })],
     [
       "that is a link",
       (path: string) => {
