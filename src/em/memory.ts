@@ -123,11 +123,25 @@ export async function largestBatch(
   return best;
 }
 
+/** Not even one particle at a time fits: what an iteration needs and what there is, bytes. */
+export class IterationTooLargeError extends UserError {
+  override readonly name = "IterationTooLargeError";
+  constructor(
+    message: string,
+    readonly needed: number,
+    readonly given: number,
+    /** The buffer that is too large for the device by itself; else all of them together are. */
+    readonly buffer?: string,
+  ) {
+    super(message);
+  }
+}
+
 async function tooSmall(
   layout: RuntimeLayout,
   input: IterationInput,
   { slabs, maxBufferBytes }: MemoryLimits,
-): Promise<UserError> {
+): Promise<IterationTooLargeError> {
   const { peak, largest, buffers } = await planIteration(layout, input, {
     size: 1,
     keep: "nothing",
@@ -137,11 +151,16 @@ async function tooSmall(
   const given = slabs.reduce((sum, bytes) => sum + bytes, 0);
   if (largest > maxBufferBytes && maxBufferBytes < given) {
     const name = buffers.find(({ bytes }) => bytes === largest)?.name;
-    return new UserError(
+    return new IterationTooLargeError(
       `${name} needs ${mb(largest)} in one buffer and this device takes at most ${mb(maxBufferBytes)}; use --pad 1, a smaller box or --K, a lower --healpix_order, or a larger device`,
+      largest,
+      maxBufferBytes,
+      name,
     );
   }
-  return new UserError(
+  return new IterationTooLargeError(
     `an iteration with one particle at a time needs ${mb(peak)} and --memory allows ${mb(given)}; give it --memory ${Math.ceil(peak / 1e6)}MB or more, or use --pad 1, fewer classes or a lower --healpix_order`,
+    peak,
+    given,
   );
 }

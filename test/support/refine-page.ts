@@ -81,7 +81,7 @@ export async function drop(page: Page, files: string[]): Promise<void> {
   const devtools = await page.context().newCDPSession(page);
   const data = { items: [], files, dragOperationsMask: 1 };
   for (const type of ["dragEnter", "dragOver", "drop"] as const)
-    await devtools.send("Input.dispatchDragEvent", { type, x: 400, y: 400, data });
+    await devtools.send("Input.dispatchDragEvent", { type, x: 180, y: 400, data });
 }
 
 /** The event log among the files of a job. */

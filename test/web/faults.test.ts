@@ -102,11 +102,12 @@ describeChromium(`what can happen to a refinement in a tab (seed ${seed})`, () =
         await startBuiltIn(page, "cpu");
         expect(await atEnd(page, 60_000)).toBe("Failed");
         const advice = await page.locator(".notice.problem").textContent();
-        const told = /needs (\d+) MB and --memory allows 6 MB; give it --memory (\d+)MB or more/.exec(
-          advice ?? "",
-        );
+        const told =
+          /needs (\d+) MB for one particle at a time and was given 6 MB\. Give it \1 MB or more in Memory/.exec(
+            advice ?? "",
+          );
         expect(told, advice ?? "").not.toBeNull();
-        const needed = Number(told?.[2]);
+        const needed = Number(told?.[1]);
         expect(needed).toBeGreaterThan(4);
         const field = page.getByLabel("Memory (MB)");
         expect(await field.inputValue()).toBe("6");
@@ -145,7 +146,7 @@ describeChromium(`what can happen to a refinement in a tab (seed ${seed})`, () =
         await startBuiltIn(page, "cpu");
         expect(await atEnd(page, 60_000)).toBe("Failed");
         expect(await page.locator(".notice.problem").textContent()).toMatch(
-          /no room for an arena .* give it less/,
+          /no room for an arena .* give less in Memory/,
         );
         expect(await page.getByLabel("Memory (MB)").isVisible()).toBe(true);
       }),

@@ -2,6 +2,7 @@ import type { Disk } from "../../formats/source.js";
 import { readStar, type StarFile, type StarTable } from "../../formats/star/index.js";
 import { angularStep } from "../../geometry/sampling.js";
 import type { ClassSummary, JobEvent } from "../job/events.js";
+import { iterationLimit } from "../report/record.js";
 
 /** A file of a job folder. `modified`: seconds since 1970. */
 export interface JobFile {
@@ -46,7 +47,7 @@ export class RelionJob {
     const particles = data.find("particles") ?? data.blocks.find((block) => block.has("rlnImageName"));
     const about = model.get("model_general");
     const asked = numberOf(general, 0, "rlnNumberOfIterations");
-    const total = Math.max(iterations.at(-1)?.iteration ?? 0, asked < noLimit ? asked : 0);
+    const total = Math.max(iterations.at(-1)?.iteration ?? 0, iterationLimit({ iterations: asked }) ?? 0);
     const halves = numberOf(general, 0, "rlnDoSplitRandomHalves") === 1;
     const begun = optimisers[0].modified;
     const start: JobEvent = {
@@ -139,9 +140,6 @@ export class RelionJob {
     }
   }
 }
-
-/** An automated refinement of RELION may take this many iterations. */
-const noLimit = 999;
 
 /** RELION does not tell the time of its phases. */
 const noSeconds: EventOf<"iteration">["seconds"] = {

@@ -284,7 +284,7 @@ function tell(
     );
   if (report.limited > 0)
     warn(
-      `iteration ${iteration}: ${report.limited} particles keep more samples than the memory holds and were cut to the best; more --memory helps`,
+      `iteration ${iteration}: ${report.limited} particles keep more samples than the memory holds and were cut to the best; more memory helps (--memory)`,
     );
   const significant: number[] = [];
   for (const count of state.particles.significant) {

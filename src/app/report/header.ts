@@ -1,6 +1,6 @@
 import { html, type Markup } from "./markup.js";
 import { angstrom, count, counted, duration, fixed, memory, percent, timestamp } from "./numbers.js";
-import type { JobRecord } from "./record.js";
+import { iterationLimit, type JobRecord } from "./record.js";
 
 /** An argument as a shell takes it. */
 const quoted = (text: string) =>
@@ -25,12 +25,15 @@ function statusLine({ end, progress, phase, iterations, lastTime }: JobRecord): 
 
 function measures(job: JobRecord): [string, string][] {
   const last = job.iterations.at(-1);
+  const limit = iterationLimit(job.start);
+  const done = last?.iteration ?? 0;
+  const iterations = limit === undefined ? `${done}` : `${done} of ${limit}`;
   const peak = Math.max(...job.iterations.map(({ peakBytes }) => peakBytes));
   return [
     ["Resolution", angstrom(last?.resolution)],
     ["Mean Pmax", fixed(last?.averagePmax, 3)],
     ["Particles", count(job.start.particles)],
-    ["Iterations", `${last?.iteration ?? 0} of ${job.start.iterations}`],
+    ["Iterations", iterations],
     ["Total time", duration(job.seconds)],
     ["Peak memory", memory(job.iterations.length > 0 ? peak : undefined)],
   ];

@@ -8,6 +8,13 @@ type EventOf<Kind extends JobEvent["kind"]> = Extract<JobEvent, { kind: Kind }>;
 export type StartEvent = EventOf<"start">;
 export type IterationEvent = EventOf<"iteration">;
 
+/** RELION's limit of an automated refinement that was given none: it goes on until it converges. */
+const noLimit = 999;
+
+/** How many iterations a run was asked for, at most; undefined where it goes on until it converges. */
+export const iterationLimit = ({ iterations }: Pick<StartEvent, "iterations">): number | undefined =>
+  iterations < noLimit ? iterations : undefined;
+
 /** A run as its log tells it. Where the run was continued the iterations that were done again are told once. */
 export interface JobRecord {
   /** The last start. */

@@ -2,9 +2,10 @@ import { expose } from "comlink";
 import { parseRefineArguments } from "../../../src/app/refine/arguments.js";
 import { AbortedError, type JobHost, runJob } from "../../../src/app/refine/run.js";
 import { Checkpoints } from "../../../src/em/checkpoint.js";
-import { DeviceLostError, DeviceMemoryError } from "../../../src/runtime/errors.js";
+import { DeviceMemoryError } from "../../../src/runtime/errors.js";
 import { type LiveTrace, LiveTraceRecorder } from "../../../src/runtime/live-trace.js";
 import type { SimulationPlan } from "../../../src/simulator/particles.js";
+import { adviceOf, deviceFault, messageOf } from "./advice.js";
 import { simulate } from "./built-in.js";
 import { type JobFolder, logName, MemoryFolder, StoredFolder } from "./folder.js";
 import { Gate } from "./gate.js";
@@ -146,10 +147,10 @@ async function attempts(
       if (error instanceof AbortedError) return await ended({ status: "aborted" });
       const fault = deviceFault(error);
       if (fault === undefined || attempt === mostRestarts)
-        return await ended({ status: "failure", message: messageOf(error) });
+        return await ended({ status: "failure", message: adviceOf(error) });
       const full = fault instanceof DeviceMemoryError;
       if (full) memory = Math.floor(memory / 2);
-      if (full && memory < leastMemory) return await ended({ status: "failure", message: messageOf(error) });
+      if (full && memory < leastMemory) return await ended({ status: "failure", message: adviceOf(error) });
       const again = full ? `with ${Math.floor(memory / 1e6)} MB` : "on a new device";
       log({
         kind: "warning",
@@ -165,13 +166,6 @@ function whereFrom({ at }: Checkpoints, saved: string | undefined): string {
   return at?.iteration === finished + 1
     ? `after ${at.counts.done} particles of iteration ${at.iteration}`
     : "from the last finished iteration";
-}
-
-/** The device's own failure behind an error that tells what to do about it. */
-function deviceFault(error: unknown): DeviceLostError | DeviceMemoryError | undefined {
-  for (let at = error; at instanceof Error; at = at.cause)
-    if (at instanceof DeviceLostError || at instanceof DeviceMemoryError) return at;
-  return undefined;
 }
 
 /** What `navigator` tells is rounded down and at most 8 GiB. */
@@ -212,8 +206,6 @@ async function write(folder: JobFolder, path: string, text: string): Promise<voi
   await sink.write(new TextEncoder().encode(text));
   await sink.commit();
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const api = {
   run,

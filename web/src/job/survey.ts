@@ -41,6 +41,8 @@ export interface Survey {
   readonly bytes: number;
 }
 
+const isNamed = ({ path }: FoundParticles): boolean => /particles[^/]*$/i.test(path);
+
 /** Maps that are looked at, so that a folder of thousands is not read through. */
 const mostMaps = 64;
 
@@ -63,8 +65,11 @@ export async function surveyFiles(given: readonly GivenFile[]): Promise<Survey> 
     if (map !== undefined) maps.push(map);
   }
   return {
-    // The file with stacks that are there, of these the one with the most particles.
-    particles: particles.sort((a, b) => a.missing.length - b.missing.length || b.count - a.count),
+    // The file with stacks that are there, of these the one with the most particles, or the one that is called so.
+    particles: particles.sort(
+      (a, b) =>
+        a.missing.length - b.missing.length || b.count - a.count || Number(isNamed(b)) - Number(isNamed(a)),
+    ),
     maps,
     problems,
     bytes: given.reduce((sum, { file }) => sum + file.size, 0),

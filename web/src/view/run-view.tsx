@@ -10,7 +10,7 @@ import {
   percent,
   unknown,
 } from "../../../src/app/report/numbers.js";
-import type { JobRecord } from "../../../src/app/report/record.js";
+import { iterationLimit, type JobRecord } from "../../../src/app/report/record.js";
 import { Measure, Notice } from "../shell/ui.js";
 import type { DrawnFigure } from "./map.js";
 import { MapView, type NamedMap } from "./map-view.js";
@@ -110,7 +110,13 @@ function Progress({ record, live }: { readonly record: JobRecord; readonly live:
   const { phase, progress, start } = record;
   const done = record.iterations.at(-1)?.iteration ?? start.from;
   const within = progress === undefined ? 0 : progress.done / progress.total;
-  const share = Math.min(1, (done + (live ? within : 0)) / start.iterations);
+  const limit = iterationLimit(start);
+  // Of a run without a limit, the iteration that it is at.
+  const share = live
+    ? Math.min(1, limit === undefined ? within : (done + within) / limit)
+    : record.end?.status === "success"
+      ? 1
+      : Math.min(1, done / (limit ?? start.iterations));
   const what = live && phase !== undefined ? `Iteration ${phase.iteration}, ${phase.phase}` : undefined;
   return (
     <div class="run-progress">
@@ -132,6 +138,7 @@ function Progress({ record, live }: { readonly record: JobRecord; readonly live:
 function Measures({ record, live }: { readonly record: JobRecord; readonly live: boolean }) {
   const last = record.iterations.at(-1);
   const { start, progress } = record;
+  const limit = iterationLimit(start);
   const seconds = secondsLeft(record);
   const rate = useRef<number | undefined>(undefined);
   if (progress !== undefined) rate.current = progress.rate;
@@ -142,7 +149,13 @@ function Measures({ record, live }: { readonly record: JobRecord; readonly live:
       <Measure
         name="Iteration"
         value={last?.iteration ?? start.from}
-        unit={`of ${start.iterations}${last?.classes.some(({ fsc }) => fsc) ? " at most" : ""}`}
+        unit={
+          limit === undefined
+            ? live
+              ? "until it converges"
+              : ""
+            : `of ${limit}${last?.classes.some(({ fsc }) => fsc) ? " at most" : ""}`
+        }
       />
       <Measure name="Mean Pmax" value={fixed(last?.averagePmax, 3)} />
       {live && (
