@@ -8,11 +8,12 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ask, listen, NoAnswerError, type RunSocket } from "../../src/app/live/socket.js";
@@ -46,6 +47,17 @@ describe.skipIf(process.platform === "win32")("the socket of a run", () => {
     return socket;
   };
 
+  /** The socket of a process that is killed. */
+  const leave = async (path: string) => {
+    const left = spawn(process.execPath, [
+      "-e",
+      `require("node:net").createServer().listen(${JSON.stringify(path)}, () => console.log("on"))`,
+    ]);
+    await new Promise((on) => left.stdout.once("data", on));
+    left.kill("SIGKILL");
+    await new Promise((ended) => left.once("exit", ended));
+  };
+
   test("answers who asks for the same folder, by any of its names; in a folder of this user alone", async () => {
     const { path } = await serve("one");
     symlinkSync(job, join(root, "link"));
@@ -65,6 +77,21 @@ describe.skipIf(process.platform === "win32")("the socket of a run", () => {
     expect(await ask(job)).toBe(text);
   });
 
+  test("half an answer of a run that ends is none", async () => {
+    const socket = await serve("x".repeat(2 ** 24));
+    const asked = ask(job);
+    await new Promise((connected) => connect(socket.path, () => connected(undefined)).on("error", () => {}));
+    socket.close();
+    expect([undefined, 2 ** 24]).toContain((await asked)?.length);
+    const { path } = await serve("one");
+    open.pop()?.close();
+    await wait(20);
+    const broken = createServer((client) => client.end('{"half":"of an an')).listen(path);
+    await new Promise((on) => broken.once("listening", on));
+    expect(await ask(job)).toBeUndefined();
+    await new Promise((ended) => broken.close(ended));
+  });
+
   test("is gone when it is closed", async () => {
     const socket = await serve("one");
     socket.close();
@@ -79,17 +106,24 @@ describe.skipIf(process.platform === "win32")("the socket of a run", () => {
     expect(await ask(job)).toBe("one");
     open.pop()?.close();
     await wait(20);
-    const left = spawn(process.execPath, [
-      "-e",
-      `require("node:net").createServer().listen(${JSON.stringify(path)}, () => console.log("on"))`,
-    ]);
-    await new Promise((on) => left.stdout.once("data", on));
-    left.kill("SIGKILL");
-    await new Promise((ended) => left.once("exit", ended));
+    await leave(path);
     expect(existsSync(path)).toBe(true);
     expect(await ask(job)).toBeUndefined();
     expect((await serve("three")).path).toBe(path);
     expect(await ask(job)).toBe("three");
+  });
+
+  test("removes what runs of other folders left a minute ago or more, and no socket that answers", async () => {
+    const { path } = await serve("one");
+    const [old, young, file] = ["old.sock", "young.sock", "notes"].map((name) => join(folder, name));
+    for (const left of [old, young]) await leave(left);
+    writeFileSync(file, "");
+    const before = Date.now() / 1000 - 100;
+    for (const aged of [old, file, path]) utimesSync(aged, before, before);
+    mkdirSync(join(root, "other"));
+    const { path: other } = await serve("two", join(root, "other"));
+    expect(readdirSync(folder).sort()).toEqual([young, file, path, other].map((at) => basename(at)).sort());
+    expect(await ask(job)).toBe("one");
   });
 
   test("is in the folder for temporary files where the session has none", async () => {
@@ -132,7 +166,7 @@ describe.skipIf(process.platform === "win32")("the socket of a run", () => {
     make(own);
     await expect(listen(job, () => "two", fail)).rejects.toThrow(/is not a folder of this user alone/);
     if (statSync(own).isDirectory()) {
-      const strange = createServer((socket) => socket.end("strange")).listen(path);
+      const strange = createServer((socket) => socket.end("strange\n")).listen(path);
       await new Promise((on) => strange.once("listening", on));
       expect(await ask(job)).toBeUndefined();
       await new Promise((ended) => strange.close(ended));

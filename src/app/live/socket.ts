@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { lstatSync, mkdirSync, realpathSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
@@ -53,10 +53,10 @@ function isOwn(folder: string): boolean {
 }
 
 /**
- * Answer whoever of this user connects with one text, then hang up. Listening keeps no process alive. The path follows from the real path of the
- * folder; that of a run that was killed is replaced.
+ * Answer whoever of this user connects with one line, then hang up. Listening keeps no process alive. The path follows from the real path of the
+ * folder; what killed runs left is removed.
  * @param job - folder of the run, which is there
- * @param answer - makes the text, JSON by agreement
+ * @param answer - makes the line, JSON by agreement
  * @param failed - told once when answering fails later on
  * @throws Error that says why there is no such socket
  */
@@ -77,11 +77,22 @@ export async function listen(
       make(folder);
       refuseShared(folder);
       rmSync(path, { force: true });
+      await removeDead(folder);
       return await listenAt(path, answer, failed);
     } catch (error) {
       reasons.push((error as Error).message);
     }
   throw new Error(reasons.join("; "));
+}
+
+/** What runs left that were killed. One that begins may not answer yet. */
+async function removeDead(folder: string): Promise<void> {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat?.isSocket() && Date.now() - stat.mtimeMs > 60_000 && !(await isAlive(path)))
+      rmSync(path, { force: true });
+  }
 }
 
 function make(folder: string): void {
@@ -109,7 +120,7 @@ async function listenAt(
     // Who asked may have gone.
     socket.on("error", () => {}).on("close", () => open.delete(socket));
     try {
-      socket.resume().end(answer());
+      socket.resume().end(`${answer()}\n`);
     } catch (error) {
       fail(error);
       socket.destroy();
@@ -140,7 +151,7 @@ const isAlive = (path: string): Promise<boolean> =>
     const socket = connect(path, () => {
       socket.destroy();
       told(true);
-    }).on("error", () => told(false));
+    }).on("error", ({ code }: NodeJS.ErrnoException) => told(code !== "ECONNREFUSED" && code !== "ENOENT"));
   });
 
 /**
@@ -174,6 +185,10 @@ const askAt = (path: string): Promise<string | undefined> =>
         bytes += part.length;
         if (bytes > mostBytes) give("the run answers without an end");
       })
-      .on("end", () => (bytes > 0 ? answered(Buffer.concat(parts).toString()) : answered(undefined)))
+      .on("end", () => {
+        const text = Buffer.concat(parts).toString();
+        // A run that ends hangs up in the middle of a line.
+        answered(text.endsWith("\n") ? text.slice(0, -1) : undefined);
+      })
       .on("error", (error) => (connected ? give(error.message) : answered(undefined)));
   });
