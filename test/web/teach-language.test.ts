@@ -66,15 +66,7 @@ const wordless = new Set("class columnClass d rowClass style viewBox".split(" ")
 /** What is no word of a language: units, names of the program and of formulas, values of styles, lines of programs. */
 const languageless = [/^ ms$/, /^Re$/, /^color-mix\(/, /^(push|pop|alloc|free) \w*$/];
 /** Files whose words are still in their code. */
-const unmoved = [
-  "memory.tsx",
-  "number.tsx",
-  "product.tsx",
-  "table.tsx",
-  "tile.tsx",
-  "weights.tsx",
-  "compute.ts",
-];
+const unmoved = ["number.tsx", "product.tsx", "table.tsx", "tile.tsx", "weights.tsx", "compute.ts"];
 
 type Tree = { readonly type: string; readonly [part: string]: unknown };
 const isTree = (value: unknown): value is Tree =>

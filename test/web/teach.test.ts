@@ -218,7 +218,7 @@ describeChromium("the Teach room", () => {
       await tab.goto(`${server.url}#/teach/memory/stack`);
       await tab.getByRole("button", { name: "This tab, now" }).click();
       await tab.getByText("No refinement runs in this tab").waitFor();
-      await tab.goto(`${server.url}#/refine?particles=120&box=32&iterations=4`);
+      await tab.goto(`${server.url}#/refine?particles=120&box=32&iterations=20`);
       await tab.check("input[name=runtime][value=cpu]");
       await tab.getByRole("button", { name: "Refine the built-in set" }).click();
       await tab.getByText("Device memory").waitFor();

@@ -4,6 +4,7 @@ import type { RoomProps } from "../shell/rooms.js";
 import { formatHash, go, parseHash } from "../shell/route.js";
 import { Notice } from "../shell/ui.js";
 import { cases, prepare, recorded } from "./compute.js";
+import { download } from "./download.js";
 import {
   caseSizes,
   chapters,
@@ -27,11 +28,12 @@ import { Choice } from "./parts.js";
 import type { Prepared } from "./teach.worker.js";
 import { decimal, fill, language, languageProblem, Rich, speak, words } from "./text.js";
 import { Formula } from "./views/formula.js";
-import { download, FreeListView, StackView } from "./views/memory.js";
+import { FreeListView } from "./views/freelist.js";
 import { NumberView } from "./views/number.js";
 import { ProductView } from "./views/product.js";
 import { FitPuzzle, IndexPuzzle, PeakPuzzle, ScopePuzzle } from "./views/puzzles.js";
 import { RaceView } from "./views/race.js";
+import { StackView } from "./views/stack.js";
 import { TableView } from "./views/table.js";
 import { TileView } from "./views/tile.js";
 import { BytesView, GroupsView } from "./views/weights.js";
