@@ -124,6 +124,24 @@ export class Arena {
     return this.frames.flatMap((frame) => frame.blocks.filter((block) => !block.released));
   }
 
+  /** What would bring an empty arena with the same slabs to where this one is, with the tops on the way there: a trace may begin with it. */
+  state(): TraceEvent[] {
+    const events: TraceEvent[] = [];
+    const time = performance.now() - this.begun;
+    let top = 0;
+    for (const { scope, blocks } of this.frames) {
+      if (scope !== "global") events.push({ time, kind: "push", scope, name: scope, bytes: 0, top, id: 0 });
+      for (const { name, bytes, id, slab, offset } of blocks) {
+        top = (this.starts[slab] ?? 0) + offset + alignUp(bytes, this.alignment);
+        events.push({ time, kind: "alloc", scope, name, bytes, top, id });
+      }
+      // Blocks that were released and lie under others: their room comes back with the scope.
+      for (const { name, bytes, id, released } of blocks)
+        if (released) events.push({ time, kind: "free", scope, name, bytes, top, id });
+    }
+    return events;
+  }
+
   /** Open a scope inside the present one. Throws where the order of lifetimes would be broken. */
   push(scope: Scope): void {
     if (scopes.indexOf(scope) <= scopes.indexOf(this.scope))

@@ -1,4 +1,4 @@
-import type { ArenaBlock, Scope } from "./arena.js";
+import type { Arena, Scope } from "./arena.js";
 import type * as args from "./operands.js";
 import type { BufferKind, DeviceBuffer, Fft, RuntimeLayout } from "./operands.js";
 
@@ -23,7 +23,7 @@ export interface Runtime {
   pop(scope: Scope): void;
   alloc(kind: BufferKind, name: string, length: number): DeviceBuffer;
   free(buffer: DeviceBuffer): void;
-  readonly memory: { readonly top: number; readonly peak: number; readonly held: readonly ArenaBlock[] };
+  readonly memory: Pick<Arena, "top" | "peak" | "held" | "state">;
   /** An accumulator takes what was downloaded from one, as it is. */
   upload(buffer: DeviceBuffer, values: ArrayLike<number>, at?: number): void;
   /** Complex numbers are pairs; `at` and `length` count numbers, not pairs. */

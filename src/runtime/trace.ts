@@ -33,15 +33,22 @@ const isSize = (value: unknown): value is number => Number.isSafeInteger(value) 
  * break the order of lifetimes, so that what comes back can be replayed.
  */
 export function parseTrace(text: string, file: string): MemoryTrace {
-  const fail = (problem: string): never => {
-    throw new FormatError({ file }, problem, "a trace is the JSON file that --trace writes");
-  };
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return fail(`not JSON (${(error as Error).message.replace(/\s+/g, " ")})`);
+    return refuse(file, `not JSON (${(error as Error).message.replace(/\s+/g, " ")})`);
   }
+  return checkTrace(value, file);
+}
+
+function refuse(file: string, problem: string): never {
+  throw new FormatError({ file }, problem, "a trace is the JSON file that --trace writes");
+}
+
+/** The same for a value that was JSON. */
+export function checkTrace(value: unknown, file: string): MemoryTrace {
+  const fail = (problem: string): never => refuse(file, problem);
   const trace = value as Partial<MemoryTrace> | null;
   if (trace?.format !== "cryotile-memory-trace") return fail(`"format" is not "cryotile-memory-trace"`);
   if (trace.version !== 1) return fail(`version ${trace.version} found, 1 expected`);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Arena, ArenaFullError, alignUp, type TraceEvent } from "../../src/runtime/arena.js";
+import { Arena, type ArenaBlock, ArenaFullError, alignUp, type TraceEvent } from "../../src/runtime/arena.js";
 import { runProgram, scopeProgram } from "../support/programs.js";
 
 describe("arena", () => {
@@ -41,6 +41,30 @@ describe("arena", () => {
         });
         expect(events.reduce((most, event) => Math.max(most, event.top), 0)).toBe(arena.peak);
       }),
+    );
+  });
+
+  test("the events of a state bring another arena with the same slabs to it, block for block", () => {
+    fc.assert(
+      fc.property(
+        scopeProgram,
+        fc.array(fc.integer({ min: 5000, max: 20_000 }), { minLength: 1, maxLength: 4 }),
+        (program, slabs) => {
+          const arena = new Arena({ slabs, alignment: 256 });
+          runProgram(arena, program, () => {
+            const other = new Arena({ slabs, alignment: 256 });
+            const blocks = new Map<number, ArenaBlock>();
+            for (const { kind, scope, name, bytes, id, top } of arena.state()) {
+              if (kind === "push") other.push(scope);
+              else if (kind === "alloc") blocks.set(id, other.alloc(name, bytes));
+              else other.free(blocks.get(id) as ArenaBlock);
+              expect(other.top).toBe(top);
+            }
+            const places = ({ held }: Arena) => held.map(({ id: _, ...place }) => place);
+            expect([other.top, other.scope, places(other)]).toEqual([arena.top, arena.scope, places(arena)]);
+          });
+        },
+      ),
     );
   });
 

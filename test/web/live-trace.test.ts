@@ -1,10 +1,18 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Arena } from "../../src/runtime/arena.js";
+import { LiveTraceRecorder } from "../../src/runtime/live-trace.js";
+import { replayStack } from "../../src/runtime/replay.js";
 import { parseTrace } from "../../src/runtime/trace.js";
-import { LiveTraceRecorder } from "../../web/src/job/live-trace.js";
 import { heldAfter, layOut } from "../../web/src/teach/model/memory.js";
+import { runProgram, scopeProgram } from "../support/programs.js";
 
 const seed = Number(process.env.CRYOTILE_SEED ?? Date.now() % 2 ** 31);
+
+const stateOf = ({ top, held }: Arena) => ({
+  top,
+  held: held.map(({ name, offset }) => [name, offset] as const),
+});
 
 /** Numbers below `below` from a seed. */
 function numbers(from: number) {
@@ -64,6 +72,46 @@ test(`a short trace of a long run can be replayed at any time, with the blocks a
   expect(told).toBeGreaterThan(2 * most);
   // What is open cannot be left out, and the scope that ended last is kept.
   expect(longest).toBeLessThan(2 * most);
+});
+
+test(`a trace that begins in the middle of a run has the tops, the blocks and the places of the run at every event (seed ${seed})`, () => {
+  fc.assert(
+    fc.property(scopeProgram, fc.nat(119), (program, start) => {
+      const recorder = new LiveTraceRecorder();
+      let recording = false;
+      const states: { readonly top: number; readonly held: readonly (readonly [string, number])[] }[] = [];
+      const arena: Arena = new Arena({
+        slabs: [2 ** 40],
+        alignment: 256,
+        onEvent: (event) => {
+          if (recording) recorder.onEvent(event);
+          if (recording) states.push(stateOf(arena));
+        },
+      });
+      let steps = 0;
+      let begun = 0;
+      runProgram(arena, program, () => {
+        if (steps++ !== start) return;
+        for (const event of arena.state()) recorder.onEvent(event);
+        recording = true;
+        begun = recorder.snapshot({ capacity: 2 ** 40, alignment: 256 }).trace.events.length;
+        states.push(stateOf(arena));
+      });
+      if (!recording) return;
+      const { trace } = recorder.snapshot({ capacity: 2 ** 40, alignment: 256 });
+      const read = parseTrace(JSON.stringify(trace), "live");
+      const layout = layOut(read);
+      expect([...layout.tops]).toEqual(trace.events.map(({ top }) => top));
+      for (const [n, { top, held }] of states.entries()) {
+        const at = begun - 1 + n;
+        expect(at < 0 ? 0 : layout.tops[at]).toBe(top);
+        expect(at < 0 ? [] : heldAfter(layout, at).map(({ name, offset }) => [name, offset])).toEqual(held);
+      }
+      expect(states.length).toBe(trace.events.length - begun + 1);
+      expect(replayStack(read, 2 ** 40).peak).toBe(layout.peak);
+    }),
+    { seed, numRuns: 500 },
+  );
 });
 
 test("recording costs less than a hundredth of what a batch takes at its quickest", () => {

@@ -13,13 +13,14 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { listen } from "../../src/app/live/socket.js";
 import { type Monitor, startMonitor } from "../../src/app/monitor/server.js";
 import { launchBrowser } from "../support/browser.js";
 import { describeChromium } from "../support/chromium.js";
 import { cliPath, runCli } from "../support/cli.js";
 import { atEnd, iterationsShown, openPage } from "../support/refine-page.js";
 import { describeRelion, runTool } from "../support/relion.js";
-import { shortRun, tinyFolder } from "../support/tiny-job.js";
+import { eventsOf, shortRun, tinyFolder } from "../support/tiny-job.js";
 
 const page = resolve(import.meta.dirname, "../../dist/web");
 
@@ -128,7 +129,7 @@ describe("the monitor's server", () => {
     ["another token", { "x-cryotile-token": "a".repeat(32) }, 401],
     ["a token of another length", { "x-cryotile-token": "a" }, 401],
   ])("refuses %s", async (_, headers, status) => {
-    for (const path of ["/api/files", "/api/file?name=events.jsonl", "/api/nothing"])
+    for (const path of ["/api/files", "/api/file?name=events.jsonl", "/api/arena", "/api/nothing"])
       expect((await ask(monitor, path, headers)).status).toBe(status);
   });
 
@@ -141,16 +142,53 @@ describe("the monitor's server", () => {
     ["another site", { "sec-fetch-site": "cross-site" }],
     ["another site of this machine", { "sec-fetch-site": "same-site" }],
   ])("refuses %s, even with the token, even for the page", async (_, headers) => {
-    for (const path of ["/", "/api/files", "/api/file?name=events.jsonl"]) {
+    for (const path of ["/", "/api/files", "/api/file?name=events.jsonl", "/api/arena"]) {
       const { status, body, headers: answered } = await ask(monitor, path, { ...token, ...headers });
       expect(status).toBe(403);
       expect(body).not.toContain("second line");
+      expect(body).not.toContain("no refinement");
       expect(answered["access-control-allow-origin"]).toBeUndefined();
     }
   });
 
   test.each(["POST", "PUT", "DELETE", "OPTIONS"])("refuses %s", async (method) => {
-    expect((await ask(monitor, "/api/files", token, method)).status).toBe(405);
+    for (const path of ["/api/files", "/api/arena"])
+      expect((await ask(monitor, path, token, method)).status).toBe(405);
+  });
+
+  test("asks the run that writes to this folder for its memory, and no other", async () => {
+    const none = await ask(monitor, "/api/arena", token);
+    expect([none.status, none.body]).toEqual([
+      404,
+      expect.stringMatching(/^no refinement of cryotile runs in this folder on this machine/),
+    ]);
+    let asked = 0;
+    const answer = () => `{"asked":${++asked}}`;
+    const fail = (error: Error) => expect.fail(error.message);
+    const other = await listen(join(root, "job/below"), () => secret, fail);
+    expect((await ask(monitor, "/api/arena", token)).status).toBe(404);
+    const own = await listen(join(root, "job"), answer, fail);
+    try {
+      const { status, body, headers } = await ask(monitor, "/api/arena?name=below", token);
+      expect([status, headers["content-type"], headers["cache-control"], body]).toEqual([
+        200,
+        "application/json",
+        "no-store",
+        '{"asked":1}',
+      ]);
+      expect((await ask(monitor, "/api/arena", {})).status).toBe(401);
+      expect((await ask(monitor, "/api/arena", { ...token, host: "example.org" })).status).toBe(403);
+      expect((await ask(monitor, "/api/arena", { ...token, origin: "https://example.org" })).status).toBe(
+        403,
+      );
+      expect((await ask(monitor, "/api/arena", token, "POST")).status).toBe(405);
+      // Who is refused costs the run nothing.
+      expect(asked).toBe(1);
+    } finally {
+      own.close();
+      other.close();
+    }
+    expect((await ask(monitor, "/api/arena", token)).status).toBe(404);
   });
 
   test("listens on this machine alone, under a new token each time", async () => {
@@ -229,6 +267,90 @@ describeChromium("monitor", () => {
     } finally {
       watching.kill();
       run.kill();
+    }
+  }, 180_000);
+
+  test("Teach draws the memory of the watched run, while it is looked at", async () => {
+    mkdirSync(join(folder, "drawn"));
+    const words = [
+      ...shortRun,
+      "--o",
+      "drawn/run",
+      "--iter",
+      "999",
+      "--runtime",
+      "cpu",
+      "--j",
+      "1",
+      "--verb",
+      "0",
+    ];
+    const run = spawn(process.execPath, [cliPath, "refine", ...words], { cwd: folder, stdio: "ignore" });
+    const ended = new Promise((resolve) => run.once("exit", resolve));
+    await waitForLog(join(folder, "drawn"));
+    const monitor = await startMonitor({ job: join(folder, "drawn"), page, port: 0 });
+    try {
+      const { page: tab, problems } = await openPage(browser, monitor.url);
+      let questions = 0;
+      tab.on("request", (request) => {
+        if (request.url().endsWith("/api/arena")) questions++;
+      });
+      await tab.getByRole("link", { name: "Teach" }).click();
+      await tab.getByRole("link", { name: "The buffer stack" }).click();
+      const watched = tab.getByRole("button", { name: "The watched run" });
+      await watched.waitFor();
+      expect(questions).toBe(0);
+      await watched.click();
+      await tab.getByText("drawn, asked every second.").waitFor();
+      await tab.getByText(/^Iteration \d+\. Its events are kept for \d+ s now/).waitFor();
+      const value = async (name: string) => {
+        const text = await tab
+          .locator(".teach-stage .measure", { has: tab.getByText(name, { exact: true }) })
+          .locator("dd")
+          .textContent();
+        return Number((text ?? "").replace(/[, bytes]/g, ""));
+      };
+      // The plan tells the peak to the byte.
+      const peaks = async () => [await value("peak"), await value("planned peak")];
+      await expect.poll(async () => new Set(await peaks()).size, { timeout: 30_000 }).toBe(1);
+      expect(eventsOf(join(folder, "drawn"))).toContainEqual(
+        expect.objectContaining({ kind: "plan", peak: await value("peak") }),
+      );
+      await tab.getByText(/A sample: [\d,]+ earlier events are left out/).waitFor({ timeout: 60_000 });
+      const quiet = async () => {
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        const before = questions;
+        await new Promise((resolve) => setTimeout(resolve, 2500));
+        return questions - before;
+      };
+      const seen = (state: string) =>
+        tab.evaluate((value) => {
+          Object.defineProperty(document, "visibilityState", { value, configurable: true });
+        }, state);
+      expect(await quiet()).toBeGreaterThan(1);
+      await seen("hidden");
+      expect(await quiet()).toBe(0);
+      await seen("visible");
+      expect(await quiet()).toBeGreaterThan(1);
+      await tab.getByRole("button", { name: "A recorded run" }).click();
+      expect(await quiet()).toBe(0);
+      await watched.click();
+      await tab.getByText("drawn, asked every second.").waitFor();
+      run.kill();
+      await ended;
+      await tab.getByText("The watched run has ended. What it told last is drawn.").waitFor();
+      expect(await value("planned peak")).toBeGreaterThan(0);
+      await tab.getByRole("button", { name: "A recorded run" }).click();
+      await watched.click();
+      await tab.getByText(/^No refinement of cryotile runs in the watched folder now/).waitFor();
+      await monitor.close();
+      await tab.getByText("cryotile monitor does not answer; it was ended").waitFor();
+      // What a browser itself writes about an answer of 404 or none.
+      expect(problems.filter((text) => !text.startsWith("Failed to load resource"))).toEqual([]);
+      await tab.context().close();
+    } finally {
+      run.kill();
+      await monitor.close().catch(() => {});
     }
   }, 180_000);
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { parseSync } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -73,8 +73,6 @@ const languageless = [
   /^color-mix\(/,
   /^(push|pop|alloc|free) \w*$/,
 ];
-/** Files whose words are still in their code. */
-const unmoved = ["memory.tsx"];
 
 type Tree = { readonly type: string; readonly [part: string]: unknown };
 const isTree = (value: unknown): value is Tree =>
@@ -144,9 +142,7 @@ describe("words stand in the texts, not in the code", () => {
   });
 
   test.each(files)("%s", (file) => {
-    const found = wordsOf(file, readFileSync(`${room}/${file}`, "utf8"));
-    if (unmoved.includes(basename(file))) expect(found).not.toEqual([]);
-    else expect(found).toEqual([]);
+    expect(wordsOf(file, readFileSync(`${room}/${file}`, "utf8"))).toEqual([]);
   });
 });
 
@@ -254,7 +250,7 @@ describeChromium("the Teach room in German", () => {
   const hide = (step: string) => (step === "tile" ? "&hide=guess" : "");
 
   test("nothing of a step stays in the language that was left", async () => {
-    for (const { chapter, step } of places.filter(({ chapter }) => chapter !== "memory"))
+    for (const { chapter, step } of places)
       for (const own of hasCases({ chapter, step }) ? ["", "&case=64"] : [""]) {
         const place = `${chapter}/${step}?element=40${own}${hide(step)}`;
         await open(place, "none");

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeCase } from "../../src/app/small-case/case.js";
 import { select } from "../../src/app/small-case/select.js";
 import { openReference } from "../../src/runtime/reference/index.js";
-import { cpuTolerances, webGpuTolerances } from "../../src/runtime/tolerances.js";
+import { cpuTolerances, cudaTolerances, webGpuTolerances } from "../../src/runtime/tolerances.js";
 import { computeDifferences, sampleOf } from "../../web/src/teach/model/gsd.js";
 import { record } from "../../web/src/teach/model/memory.js";
 import { spoiltLine, tileLine } from "../../web/src/teach/model/puzzles.js";
@@ -152,13 +152,14 @@ describeChromium("the Teach room", () => {
     await open("gsd/product");
     await page.getByText("The same numbers everywhere").click();
     const list = page.locator(".teach-details li");
-    await expect.poll(() => list.count(), { timeout: 60_000 }).toBe(4);
-    const within = (await list.allTextContents())
-      .slice(1)
-      .map((text) => Number(/within ([\d.e-]+)/.exec(text)?.[1]));
+    await expect.poll(() => list.count(), { timeout: 60_000 }).toBe(5);
+    const told = await list.allTextContents();
+    const within = told.slice(1).map((text) => Number(/within ([\d.e-]+)/.exec(text)?.[1]));
     expect(within[0]).toBeLessThan(1e-13);
-    expect(within[1]).toBeLessThan(cpuTolerances.diff2Coarse.bound);
-    expect(within[2]).toBeLessThan(webGpuTolerances.diff2Coarse.bound);
+    expect(told[2]).toMatch(/^cuda, NVIDIA .*, recorded on 20\d\d-\d\d-\d\d: .*layout agree too$/);
+    expect(within[1]).toBeLessThan(cudaTolerances.diff2Coarse.bound);
+    expect(within[2]).toBeLessThan(cpuTolerances.diff2Coarse.bound);
+    expect(within[3]).toBeLessThan(webGpuTolerances.diff2Coarse.bound);
   }, 120_000);
 
   test("the stack: top pointer and peak of the trace, and the plan", async () => {
@@ -217,7 +218,7 @@ describeChromium("the Teach room", () => {
       await tab.goto(`${server.url}#/teach/memory/stack`);
       await tab.getByRole("button", { name: "This tab, now" }).click();
       await tab.getByText("No refinement runs in this tab").waitFor();
-      await tab.goto(`${server.url}#/refine?particles=120&box=32&iterations=4`);
+      await tab.goto(`${server.url}#/refine?particles=120&box=32&iterations=20`);
       await tab.check("input[name=runtime][value=cpu]");
       await tab.getByRole("button", { name: "Refine the built-in set" }).click();
       await tab.getByText("Device memory").waitFor();

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { basename, extname, join, relative, resolve, sep } from "node:path";
 import { UserError } from "../../errors.js";
 import { fileError } from "../../formats/node.js";
+import { ask, NoAnswerError } from "../live/socket.js";
 
 export interface MonitorOptions {
   /** Folder of the job. */
@@ -57,7 +58,8 @@ class Refusal extends Error {
 
 /**
  * Serve the page and one job folder on this machine alone. `GET /api/files` lists the job's files, `GET /api/file?name=N&from=B` gives one from a
- * byte on; both need the token in the header `x-cryotile-token`.
+ * byte on, `GET /api/arena` asks the run that writes to the folder for its memory (a `WatchedArena`); all need the token in the header
+ * `x-cryotile-token`.
  * @throws UserError where the folder holds no run, the page is not built, or the port is taken
  */
 export async function startMonitor({ job, page, port }: MonitorOptions): Promise<Monitor> {
@@ -138,6 +140,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, served
     const body = JSON.stringify({ job: basename(served.folder), files: await jobFiles(served.folder) });
     response.writeHead(200, { ...headers, "content-type": "application/json" }).end(body);
   } else if (pathname === "/api/file") await sendFile(response, served.folder, searchParams);
+  else if (pathname === "/api/arena") await sendArena(response, served.folder);
   else throw new Refusal(404, "there is no such page");
 }
 
@@ -193,9 +196,21 @@ async function sendFile(response: ServerResponse, folder: string, query: URLSear
       .pipe(response);
 }
 
+async function sendArena(response: ServerResponse, folder: string): Promise<void> {
+  const text = await ask(folder).catch((error: unknown) => {
+    throw error instanceof NoAnswerError ? new Refusal(503, error.message) : error;
+  });
+  if (text === undefined)
+    throw new Refusal(
+      404,
+      "no refinement of cryotile runs in this folder on this machine, it has not opened its device yet, or it is of another user",
+    );
+  response.writeHead(200, { ...headers, "content-type": "application/json" }).end(text);
+}
+
 function refuse(response: ServerResponse, error: unknown): void {
   const [status, message] =
-    error instanceof Refusal ? [error.status, error.message] : [500, "the file could not be read"];
+    error instanceof Refusal ? [error.status, error.message] : [500, "it could not be read"];
   if (response.headersSent) response.destroy();
   else response.writeHead(status, { ...headers, "content-type": "text/plain" }).end(`${message}\n`);
 }

@@ -1,6 +1,8 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileError, nodeDisk } from "../../formats/node.js";
+import { listen, type RunSocket } from "../live/socket.js";
+import { ArenaWatch } from "../live/watched-arena.js";
 import { manifest } from "../manifest.js";
 import { startProgress } from "../progress.js";
 import { parseRefineArguments } from "./arguments.js";
@@ -24,12 +26,31 @@ export async function refine(argv: readonly string[]): Promise<void> {
   pipeline.begin();
   const log = new EventLog(folder);
   log.open(continueFrom !== undefined);
+  const watch = new ArenaWatch();
+  let socket: RunSocket | undefined;
   const host: JobHost = {
     disk: nodeDisk,
     version: manifest.version,
     freeBytes,
-    openRuntime,
-    log: (event) => log.add(event),
+    async openRuntime(asked, onEvent) {
+      const opened = await openRuntime(asked, (event) => {
+        onEvent(event);
+        watch.onEvent(event);
+      });
+      const { memory, capabilities, layout } = opened.runtime;
+      watch.attach({
+        job: basename(resolve(folder)),
+        arena: memory,
+        capacity: capabilities.arenaBytes,
+        alignment: layout.alignment,
+      });
+      socket = await startListening(folder, watch, host.warn);
+      return opened;
+    },
+    log(event) {
+      log.add(event);
+      if (event.kind === "plan") watch.planned(event.iteration, event.peak);
+    },
     print(line) {
       if (args.verb > 0) console.log(line);
     },
@@ -61,6 +82,24 @@ export async function refine(argv: readonly string[]): Promise<void> {
     } catch {}
     pipeline.end(aborted ? "ABORTED" : "FAILURE");
     throw error;
+  } finally {
+    socket?.close();
+    watch.stop();
+  }
+}
+
+/** Let `cryotile monitor` ask for the memory of the run. A run that cannot be asked goes on. */
+async function startListening(
+  folder: string,
+  watch: ArenaWatch,
+  warn: (message: string) => void,
+): Promise<RunSocket | undefined> {
+  const told = ({ message }: Error) => warn(`the memory of this run cannot be watched live: ${message}`);
+  try {
+    return await listen(folder, () => watch.answer(), told);
+  } catch (error) {
+    told(error as Error);
+    return undefined;
   }
 }
 

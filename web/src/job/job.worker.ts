@@ -3,6 +3,7 @@ import { parseRefineArguments } from "../../../src/app/refine/arguments.js";
 import { AbortedError, type JobHost, runJob } from "../../../src/app/refine/run.js";
 import { Checkpoints } from "../../../src/em/checkpoint.js";
 import { DeviceMemoryError } from "../../../src/runtime/errors.js";
+import { type LiveTrace, LiveTraceRecorder } from "../../../src/runtime/live-trace.js";
 import type { SimulationPlan } from "../../../src/simulator/particles.js";
 import { adviceOf, deviceFault, messageOf } from "./advice.js";
 import { simulate } from "./built-in.js";
@@ -10,7 +11,6 @@ import { type JobFolder, logName, MemoryFolder, StoredFolder } from "./folder.js
 import { Gate } from "./gate.js";
 import { type GivenFile, GivenFiles, inputFolder, JobDisk } from "./given-files.js";
 import type { JobMessage, Outcome, StoredJob } from "./job.js";
-import { type LiveTrace, LiveTraceRecorder } from "./live-trace.js";
 import { openBrowserRuntime } from "./runtime.js";
 import { writeSphere } from "./sphere.js";
 import { outputRoot, type RuntimeChoice, runtimeWords, usualMemory } from "./words.js";

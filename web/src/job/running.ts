@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import type { LiveTrace } from "./live-trace.js";
+import type { LiveTrace } from "../../../src/runtime/live-trace.js";
 
 /** A refinement of this tab, as other rooms see it. */
 export interface Running {

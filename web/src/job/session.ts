@@ -2,12 +2,12 @@ import { computed, type ReadonlySignal, type Signal, signal } from "@preact/sign
 import { proxy, type Remote, wrap } from "comlink";
 import { type JobRecord, RecordReader } from "../../../src/app/report/record.js";
 import { parseEvent } from "../../../src/app/report/schema.js";
+import type { LiveTrace } from "../../../src/runtime/live-trace.js";
 import type { RunModel } from "../view/model.js";
 import { logName, StoredFolder } from "./folder.js";
 import type { GivenFile } from "./given-files.js";
 import type { JobMessage, Outcome, StoredJob } from "./job.js";
 import type { JobApi, Start } from "./job.worker.js";
-import type { LiveTrace } from "./live-trace.js";
 import { type Running, running } from "./running.js";
 import type { RuntimeChoice } from "./words.js";
 

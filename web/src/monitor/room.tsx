@@ -4,10 +4,8 @@ import { FileInput } from "../refine/file-input.js";
 import { type Given, givenByDrop } from "../refine/give.js";
 import { Notice } from "../shell/ui.js";
 import { RunView } from "../view/run-view.js";
-import { givenSource, openServer } from "./source.js";
+import { givenSource, openServer, token } from "./source.js";
 import { Watch } from "./watch.js";
-
-const token = new URLSearchParams(location.search).get("token");
 
 function Watched({ watch }: { readonly watch: Watch }) {
   const record = watch.record.value;

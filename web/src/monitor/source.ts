@@ -1,5 +1,9 @@
 import * as v from "valibot";
+import { checkTrace, type MemoryTrace } from "../../../src/runtime/trace.js";
 import type { GivenFile } from "../job/given-files.js";
+
+/** What `cryotile monitor` put into the address of the page that it serves; it stays there as the visitor changes rooms. */
+export const token: string | null = new URLSearchParams(location.search).get("token");
 
 /** A file of a job's folder. `modified`: seconds since 1970. */
 export interface FolderFile {
@@ -23,24 +27,58 @@ const listing = v.object({
   files: v.array(v.object({ name: v.string(), size: v.number(), modified: v.number() })),
 });
 
+/** The server said no, with a status of HTTP, or nothing at all. */
+export class ServerError extends Error {
+  constructor(
+    readonly status: number | undefined,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+async function ask(path: string, secret: string): Promise<Response> {
+  const response = await fetch(`./api/${path}`, { headers: { "x-cryotile-token": secret } }).catch(() => {
+    throw new ServerError(undefined, "cryotile monitor does not answer; it was ended, or this machine slept");
+  });
+  if (!response.ok) throw new ServerError(response.status, (await response.text()).trim());
+  return response;
+}
+
 /** The folder that `cryotile monitor` serves beside this page. */
-export async function openServer(token: string): Promise<JobSource> {
-  const ask = async (path: string): Promise<Response> => {
-    const response = await fetch(`./api/${path}`, { headers: { "x-cryotile-token": token } }).catch(() => {
-      throw new Error("cryotile monitor does not answer; it was ended, or this machine slept");
-    });
-    if (!response.ok) throw new Error((await response.text()).trim());
-    return response;
-  };
-  const list = async () => v.parse(listing, await (await ask("files")).json());
+export async function openServer(secret: string): Promise<JobSource> {
+  const list = async () => v.parse(listing, await (await ask("files", secret)).json());
   const { job } = await list();
   return {
     name: job,
     live: true,
     list: async () => (await list()).files,
     file: async (name, from = 0) =>
-      (await ask(`file?${new URLSearchParams({ name, from: String(from) })}`)).blob(),
+      (await ask(`file?${new URLSearchParams({ name, from: String(from) })}`, secret)).blob(),
   };
+}
+
+const arenaAnswer = v.object({
+  job: v.string(),
+  trace: v.unknown(),
+  left: v.number(),
+  seconds: v.number(),
+  iteration: v.optional(v.number()),
+  planned: v.optional(v.number()),
+});
+
+type ArenaAnswer = Omit<v.InferOutput<typeof arenaAnswer>, "trace"> & { readonly trace: MemoryTrace };
+
+/** The arena of the run that writes to the served folder, a `WatchedArena`; undefined where none runs, or nothing is served. */
+export async function askArena(): Promise<ArenaAnswer | undefined> {
+  if (token === null) return undefined;
+  try {
+    const told = v.parse(arenaAnswer, await (await ask("arena", token)).json());
+    return { ...told, trace: checkTrace(told.trace, told.job) };
+  } catch (error) {
+    if (error instanceof ServerError && error.status === 404) return undefined;
+    throw error;
+  }
 }
 
 /** A folder that the visitor gave: what it held then. */

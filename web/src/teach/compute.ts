@@ -3,7 +3,7 @@ import { proxy, type Remote, wrap } from "comlink";
 import type { CaseName } from "../../../src/app/small-case/recipes.js";
 import type { Selection } from "../../../src/app/small-case/select.js";
 import type { RaceRow, RaceSize } from "./model/race.js";
-import type { Badge, Prepared, TeachApi } from "./teach.worker.js";
+import type { Badge, Prepared, RecordedRun, TeachApi } from "./teach.worker.js";
 
 let started: Remote<TeachApi> | undefined;
 
@@ -31,6 +31,9 @@ export const cases: Readonly<Record<CaseName, ReturnType<typeof ofCase>>> = {
 };
 export const { badges } = cases.tiny;
 
+/** The small case as a graphics card computed it with CUDA. */
+export const recorded = signal<RecordedRun | undefined>(undefined);
+
 /** Have a case computed, the first time that it is asked for. */
 export async function prepare(name: CaseName): Promise<void> {
   const own = cases[name];
@@ -42,6 +45,7 @@ export async function prepare(name: CaseName): Promise<void> {
     own.problem.value = (error as Error).message;
     return;
   }
+  if (name === "tiny") recorded.value = await compute().recorded();
   for (const kind of ["cpu", "webgpu"] as const)
     try {
       const badge = await compute().badge(kind, name);

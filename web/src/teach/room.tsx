@@ -3,7 +3,8 @@ import { useEffect, useRef } from "preact/hooks";
 import type { RoomProps } from "../shell/rooms.js";
 import { formatHash, go, parseHash } from "../shell/route.js";
 import { Notice } from "../shell/ui.js";
-import { cases, prepare } from "./compute.js";
+import { cases, prepare, recorded } from "./compute.js";
+import { download } from "./download.js";
 import {
   caseSizes,
   chapters,
@@ -27,11 +28,12 @@ import { Choice } from "./parts.js";
 import type { Prepared } from "./teach.worker.js";
 import { decimal, fill, language, languageProblem, Rich, speak, words } from "./text.js";
 import { Formula } from "./views/formula.js";
-import { download, FreeListView, StackView } from "./views/memory.js";
+import { FreeListView } from "./views/freelist.js";
 import { NumberView } from "./views/number.js";
 import { ProductView } from "./views/product.js";
 import { FitPuzzle, IndexPuzzle, PeakPuzzle, ScopePuzzle } from "./views/puzzles.js";
 import { RaceView } from "./views/race.js";
+import { StackView } from "./views/stack.js";
 import { TableView } from "./views/table.js";
 import { TileView } from "./views/tile.js";
 import { BytesView, GroupsView } from "./views/weights.js";
@@ -133,6 +135,18 @@ function Agreement({ all }: { readonly all: Prepared }) {
           <li>
             {fill(agreement.kernels, {
               error: worst(Object.values(all.strategies).map(({ error }) => error)),
+            })}
+          </li>
+        )}
+        {all.data.name === "tiny" && recorded.value !== undefined && (
+          <li>
+            {fill(agreement.recorded, {
+              runtime: recorded.value.runtime,
+              device: recorded.value.device,
+              date: recorded.value.date,
+              error: worst(Object.values(recorded.value.errors)),
+              tolerance: decimal(String(recorded.value.tolerance)),
+              rest: recorded.value.agrees ? agreement.agrees : agreement.differs,
             })}
           </li>
         )}

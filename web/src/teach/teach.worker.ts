@@ -1,5 +1,11 @@
 import { expose } from "comlink";
 import { type Case, coarseScores, makeCase } from "../../../src/app/small-case/case.js";
+import {
+  compareNumbers,
+  type NumbersAgreement,
+  parseDump,
+  smallCaseNumbers,
+} from "../../../src/app/small-case/dump.js";
 import type { CaseName } from "../../../src/app/small-case/recipes.js";
 import { select } from "../../../src/app/small-case/select.js";
 import { type Runtime, type ScoreStrategy, scoreStrategies } from "../../../src/runtime/contract.js";
@@ -13,6 +19,7 @@ import { computeDifferences, countedRun, type Differences, readsOf, relativeErro
 import { checkTileIndex } from "./model/puzzles.js";
 import { type RaceRow, type RaceSize, race } from "./model/race.js";
 import type { CaseData } from "./model/terms.js";
+import onCuda from "./traces/small-case-cuda.json?raw";
 
 /** What a strategy did on the tiny case, counted lane by lane. */
 export interface StrategyCounts {
@@ -44,6 +51,17 @@ export interface Badge {
   readonly workgroupBytes: number;
   readonly tolerance: number;
   readonly errors: Readonly<Record<ScoreStrategy, number>>;
+}
+
+/** How far the numbers that a graphics card computed with CUDA are from the reference: scores of the three strategies. */
+export interface RecordedRun {
+  readonly runtime: string;
+  readonly device: string;
+  readonly date: string;
+  readonly tolerance: number;
+  readonly errors: Readonly<Record<ScoreStrategy, number>>;
+  /** Whether all else, weights and layout of both passes, is within its tolerance too. */
+  readonly agrees: boolean;
 }
 
 const cases = new Map<CaseName, Promise<Case>>();
@@ -136,6 +154,21 @@ const api = {
     } finally {
       await runtime.close();
     }
+  },
+
+  /** What `cryotile verify --runtime cuda --small-case` wrote on a card. */
+  async recorded(): Promise<RecordedRun> {
+    const dump = parseDump(onCuda, "small-case-cuda.json");
+    const rows = compareNumbers(dump, await smallCaseNumbers(openReference(), await theCase("tiny")));
+    const row = (what: string) => rows.find((one) => one.what === what) as NumbersAgreement;
+    return {
+      runtime: dump.runtime,
+      device: dump.device,
+      date: dump.date,
+      tolerance: row("direct").tolerance,
+      errors: await byStrategy(async (strategy) => row(strategy).error),
+      agrees: rows.every(({ error, tolerance }) => error <= tolerance),
+    };
   },
 
   async race(

@@ -1,5 +1,5 @@
-import type { TraceEvent } from "../../../src/runtime/arena.js";
-import type { MemoryTrace } from "../../../src/runtime/trace.js";
+import type { TraceEvent } from "./arena.js";
+import type { MemoryTrace } from "./trace.js";
 
 /** What the arena of a running job has done lately. */
 export interface LiveTrace {
