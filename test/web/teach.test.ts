@@ -170,6 +170,9 @@ describeChromium("the Teach room", () => {
     expect(await bytes("top")).toBe(trace.events[222].top);
     expect(await bytes("peak")).toBe(Math.max(...trace.events.map((event: { top: number }) => event.top)));
     expect(await bytes("planned peak")).toBe(trace.planned);
+    const room = await page.locator(".teach-room").evaluate((own) => getComputedStyle(own).fill);
+    // What no rule fills is black.
+    expect(room).not.toBe("rgb(0, 0, 0)");
   });
 
   test("a trace of 10,000 events is opened and scrubbed without holding up the page", async () => {
@@ -363,6 +366,8 @@ describeChromium("the Teach room", () => {
       await expect
         .poll(() => page.locator(".teach-stage p[role=status]").count(), { timeout: 150_000 })
         .toBe(1);
+      const ran = (await page.locator(".teach-stage p[role=status]").textContent()) ?? "";
+      expect(ran.includes("a processor that plays a graphics card")).toBe(/llvmpipe|SwiftShader/i.test(ran));
       const { bound } = (name === "WebGPU" ? webGpuTolerances : cpuTolerances).diff2Coarse;
       for (const strategy of ["direct", "tiled", "gemm"]) {
         const columns = await page.locator(`[data-strategy=${strategy}] td`).allTextContents();
