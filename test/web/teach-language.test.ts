@@ -1,16 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { parseSync } from "vite";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { makeCase } from "../../src/app/small-case/case.js";
 import { openReference } from "../../src/runtime/reference/index.js";
 import { computeDifferences } from "../../web/src/teach/model/gsd.js";
 import { hasCases, languageNames, places } from "../../web/src/teach/model/state.js";
-import { launchBrowser } from "../support/browser.js";
 import { describeChromium } from "../support/chromium.js";
-import { buildPage, servePage } from "../support/page.js";
+import { drawn, useTeachPage } from "../support/teach-page.js";
 
 const room = resolve(import.meta.dirname, "../../web/src/teach");
 
@@ -149,26 +148,13 @@ describe("words stand in the texts, not in the code", () => {
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 describeChromium("the Teach room in German", () => {
-  let browser: Browser;
+  const opened = useTeachPage();
   let page: Page;
-  let built: Awaited<ReturnType<typeof buildPage>>;
-  let server: Awaited<ReturnType<typeof servePage>>;
-  const faults: string[] = [];
-  const german = texts("de");
-
-  beforeAll(async () => {
-    built = await buildPage();
-    server = await servePage(built.folder);
-    browser = await launchBrowser();
-    page = await browser.newPage({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce" });
-    page.on("pageerror", (error) => faults.push(error.message));
-  }, 180_000);
-  afterAll(async () => {
-    await browser?.close();
-    server?.close();
-    built?.remove();
-    expect(faults).toEqual([]);
+  let server: typeof opened.server;
+  beforeAll(() => {
+    ({ page, server } = opened);
   });
+  const german = texts("de");
 
   const title = () => page.locator("#teach-title").textContent();
   const open = async (place: string, language = "de") => {
@@ -176,7 +162,7 @@ describeChromium("the Teach room in German", () => {
     await page.goto(`${server.url}#/teach/${path}?lang=${language}&${query}`);
     const step = path.split("/")[1];
     await expect.poll(title).toBe((language === "de" ? german : english).get(`steps.${step}.title`));
-    await page.locator(`[data-step=${step}] .teach-stage > :is(.teach-stack, .teach-guess)`).waitFor();
+    await drawn(page, place);
   };
   const loaded = () => server.requests.some((name) => /\/de-[^/]*\.js$/.test(name));
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { makeCase } from "../../src/app/small-case/case.js";
 import { select } from "../../src/app/small-case/select.js";
 import { openReference } from "../../src/runtime/reference/index.js";
@@ -9,8 +9,8 @@ import { cpuTolerances, webGpuTolerances } from "../../src/runtime/tolerances.js
 import { computeDifferences, fullDifferences, sampleOf } from "../../web/src/teach/model/gsd.js";
 import { launchBrowser } from "../support/browser.js";
 import { describeChromium } from "../support/chromium.js";
-import { buildPage, servePage } from "../support/page.js";
 import { sumsOver } from "../support/small-cases.js";
+import { drawn, useTeachPage } from "../support/teach-page.js";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -24,30 +24,17 @@ const full = fullDifferences(shape, differences);
 const steps = ["gsd/number", "gsd/table", "gsd/tile", "gsd/product", "weights/groups"];
 
 describeChromium("the case of 64 pixels in the Teach room", () => {
+  const opened = useTeachPage({ webGpu: true });
   let browser: Browser;
   let page: Page;
-  let built: Awaited<ReturnType<typeof buildPage>>;
-  let server: Awaited<ReturnType<typeof servePage>>;
-  const faults: string[] = [];
-
-  beforeAll(async () => {
-    built = await buildPage();
-    server = await servePage(built.folder);
-    browser = await launchBrowser({ webGpu: true });
-    page = await browser.newPage({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce" });
-    page.on("pageerror", (error) => faults.push(error.message));
-  }, 180_000);
-  afterAll(async () => {
-    await browser?.close();
-    server?.close();
-    built?.remove();
-    expect(faults).toEqual([]);
+  let server: typeof opened.server;
+  beforeAll(() => {
+    ({ browser, page, server } = opened);
   });
 
   const open = async (place: string, tab = page) => {
     await tab.goto(`${server.url}#/teach/${place}`);
-    const step = /^\w+\/(\w+)/.exec(place)?.[1];
-    await tab.locator(`[data-step=${step}] .teach-stage > .teach-stack`).waitFor();
+    await drawn(tab, place);
     await tab.getByRole("button", { name: "64 pixels", pressed: true }).waitFor();
   };
   const measure = async (name: string) => {
@@ -174,7 +161,7 @@ describeChromium("the case of 64 pixels in the Teach room", () => {
     near(await measure("= diff2, what is stored"), diff2_iot[sample], 0.005);
     near(await measure("constant, left out"), constant_i[3], 0.005);
     const readings = await page.locator(".teach-reading").allTextContents();
-    const values = readings.map((text) => Number(/(-?[\d.]+)$/.exec(text)?.[1]));
+    const values = readings.map((text) => Number(/(-?[\d.]+)$/.exec(text.replaceAll(",", ""))?.[1]));
     for (const [at, expected] of [
       energy_io[3 * 80 + 45],
       constant_i[3],

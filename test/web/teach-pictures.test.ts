@@ -5,6 +5,7 @@ import { launchBrowser } from "../support/browser.js";
 import { describeChromium } from "../support/chromium.js";
 import { servePage } from "../support/page.js";
 import { keptPicture, unlike } from "../support/picture.js";
+import { drawn } from "../support/teach-page.js";
 
 const built = resolve(import.meta.dirname, "../../dist/web");
 
@@ -20,6 +21,12 @@ const pictures = {
   mixed: "memory/freelist?program=mixed&event=40",
   groups: "weights/groups?element=40",
   bytes: "weights/bytes",
+  "number-64": "gsd/number?case=64",
+  "table-64": "gsd/table?case=64&o=40&i=3",
+  "tile-64": "gsd/tile?case=64&hide=guess&part=3",
+  "product-64": "gsd/product?case=64",
+  "groups-64": "weights/groups?case=64&element=40",
+  german: "memory/freelist?lang=de&program=nested",
   race: "run/race",
   index: "puzzles/index",
   fit: "puzzles/fit",
@@ -52,9 +59,7 @@ describeChromium("pictures of the Teach room", () => {
 
   const take = async (place: string) => {
     await page.goto(`${server.url}#/teach/${place}`);
-    const step = /^\w+\/(\w+)/.exec(place)?.[1];
-    await page.locator(`[data-step=${step}] .teach-stage > :is(.teach-stack, .teach-guess)`).waitFor();
-    // Badges of this machine come last and may change what is told of it.
+    await drawn(page, place);
     await page.evaluate(() => document.fonts.ready);
     return page.screenshot({ animations: "disabled", caret: "hide" });
   };

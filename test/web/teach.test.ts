@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { makeCase } from "../../src/app/small-case/case.js";
 import { select } from "../../src/app/small-case/select.js";
 import { openReference } from "../../src/runtime/reference/index.js";
@@ -12,8 +12,8 @@ import { spoiltLine, tileLine } from "../../web/src/teach/model/puzzles.js";
 import { places } from "../../web/src/teach/model/state.js";
 import { launchBrowser } from "../support/browser.js";
 import { describeChromium } from "../support/chromium.js";
-import { buildPage, servePage } from "../support/page.js";
 import { sumsOver } from "../support/small-cases.js";
+import { drawn, useTeachPage } from "../support/teach-page.js";
 import { keptTrace } from "../support/teach-trace.js";
 import { asked, largest, total } from "../support/traces.js";
 
@@ -26,30 +26,17 @@ const { particles, orientations, translations } = shape;
 const { constant_i, cross_iot, diff2_iot, energy_io } = await computeDifferences(openReference(), data);
 
 describeChromium("the Teach room", () => {
+  const opened = useTeachPage({ webGpu: true });
   let browser: Browser;
   let page: Page;
-  let built: Awaited<ReturnType<typeof buildPage>>;
-  let server: Awaited<ReturnType<typeof servePage>>;
-  const faults: string[] = [];
-
-  beforeAll(async () => {
-    built = await buildPage();
-    server = await servePage(built.folder);
-    browser = await launchBrowser({ webGpu: true });
-    page = await browser.newPage({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce" });
-    page.on("pageerror", (error) => faults.push(error.message));
-  }, 180_000);
-  afterAll(async () => {
-    await browser?.close();
-    server?.close();
-    built?.remove();
-    expect(faults).toEqual([]);
+  let server: typeof opened.server;
+  beforeAll(() => {
+    ({ browser, page, server } = opened);
   });
 
   const open = async (place: string) => {
     await page.goto(`${server.url}#/teach/${place}`);
-    const step = /^\w+\/(\w+)/.exec(place)?.[1];
-    await page.locator(`[data-step=${step}] .teach-stage > :is(.teach-stack, .teach-guess)`).waitFor();
+    await drawn(page, place);
   };
   const measure = (name: string) =>
     page.locator(".teach-stage .measure", { has: page.getByText(name, { exact: true }) }).locator("dd");

@@ -1,16 +1,14 @@
 import { Fragment } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { RoomProps } from "../shell/rooms.js";
-import { formatHash, go, parseHash } from "../shell/route.js";
+import { parseHash } from "../shell/route.js";
 import { Notice } from "../shell/ui.js";
-import { cases, prepare, recorded } from "./compute.js";
-import { download } from "./download.js";
+import { cases, prepare } from "./compute.js";
 import {
   caseSizes,
   chapters,
   type Hideable,
   hasCases,
-  hideable,
   languageNames,
   languages,
   neighbour,
@@ -19,14 +17,15 @@ import {
   shownCase,
   type TeachState,
   withCase,
-  writeState,
 } from "./model/state.js";
 import "./figures.css";
 import "./panels.css";
 import "./teach.css";
+import { hrefOf, show } from "./navigation.js";
 import { Choice } from "./parts.js";
 import type { Prepared } from "./teach.worker.js";
-import { decimal, fill, language, languageProblem, Rich, speak, words } from "./text.js";
+import { fill, language, languageProblem, Rich, speak, words } from "./text.js";
+import { Agreement } from "./views/agreement.js";
 import { Formula } from "./views/formula.js";
 import { FreeListView } from "./views/freelist.js";
 import { NumberView } from "./views/number.js";
@@ -35,19 +34,9 @@ import { FitPuzzle, IndexPuzzle, PeakPuzzle, ScopePuzzle } from "./views/puzzles
 import { RaceView } from "./views/race.js";
 import { StackView } from "./views/stack.js";
 import { TableView } from "./views/table.js";
+import { Teacher } from "./views/teacher.js";
 import { TileView } from "./views/tile.js";
 import { BytesView, GroupsView } from "./views/weights.js";
-import { worksheet } from "./worksheet.js";
-
-function show(state: TeachState, options?: { replace: boolean }): void {
-  const { parts, query } = writeState(state);
-  go("teach", parts, query, options);
-}
-
-const hrefOf = (state: TeachState, place: Place): string => {
-  const { parts, query } = writeState({ ...state, place });
-  return formatHash("teach", parts, query);
-};
 
 /** What `,` and `.` walk through in a step. */
 const inner: Partial<Record<TeachState["place"]["step"], "k" | "part" | "event" | "element">> = {
@@ -121,103 +110,7 @@ function View({ state, all }: { readonly state: TeachState; readonly all: Prepar
   }
 }
 
-/** How near the runtimes of this machine are to the reference on the case that is shown. */
-function Agreement({ all }: { readonly all: Prepared }) {
-  const { agreement } = words.room;
-  const { badges } = cases[all.data.name];
-  const worst = (errors: readonly number[]) => decimal(Math.max(...errors).toExponential(1));
-  return (
-    <details class="teach-details">
-      <summary>{agreement.title}</summary>
-      <ul>
-        <li>{agreement.reference}</li>
-        {all.strategies !== undefined && (
-          <li>
-            {fill(agreement.kernels, {
-              error: worst(Object.values(all.strategies).map(({ error }) => error)),
-            })}
-          </li>
-        )}
-        {all.data.name === "tiny" && recorded.value !== undefined && (
-          <li>
-            {fill(agreement.recorded, {
-              runtime: recorded.value.runtime,
-              device: recorded.value.device,
-              date: recorded.value.date,
-              error: worst(Object.values(recorded.value.errors)),
-              tolerance: decimal(String(recorded.value.tolerance)),
-              rest: recorded.value.agrees ? agreement.agrees : agreement.differs,
-            })}
-          </li>
-        )}
-        {badges.value.map((badge) => (
-          <li key={badge.runtime}>
-            {"reason" in badge
-              ? fill(agreement.absent, badge)
-              : fill(agreement.runtime, {
-                  runtime: badge.runtime,
-                  device: badge.device,
-                  error: worst(Object.values(badge.errors)),
-                  tolerance: decimal(String(badge.tolerance)),
-                })}
-          </li>
-        ))}
-      </ul>
-    </details>
-  );
-}
-
 const kernelOf = { table: "direct", tile: "tiled", product: "gemm", index: "tiled" } as const;
-
-function Teacher({ state, all }: { readonly state: TeachState; readonly all: Prepared | undefined }) {
-  const toggle = (name: Hideable) =>
-    show(
-      {
-        ...state,
-        hidden: state.hidden.includes(name)
-          ? state.hidden.filter((one) => one !== name)
-          : [...state.hidden, name],
-      },
-      { replace: true },
-    );
-  const lesson = hrefOf({ ...state, teacher: false }, state.place);
-  return (
-    <section class="teach-teacher" aria-label={words.room.teachers}>
-      <h2>{words.room.teachers}</h2>
-      {!state.hidden.includes("notes") && (
-        <ul>
-          {words.steps[state.place.step].notes.map((note) => (
-            <li key={note}>{note}</li>
-          ))}
-        </ul>
-      )}
-      <fieldset class="teach-hide">
-        <legend>{words.room.hide}</legend>
-        {hideable.map((name) => (
-          <label key={name}>
-            <input type="checkbox" checked={state.hidden.includes(name)} onChange={() => toggle(name)} />{" "}
-            {words.room.hideable[name]}
-          </label>
-        ))}
-      </fieldset>
-      <div class="teach-row">
-        <a class="teach-button" href={lesson}>
-          {words.room.lesson}
-        </a>
-        <a class="teach-button" href={hrefOf({ ...state, teacher: false, embedded: true }, state.place)}>
-          {words.room.embed}
-        </a>
-        <button
-          type="button"
-          disabled={all === undefined}
-          onClick={() => all !== undefined && download(words.worksheet.file, worksheet(all), "text/markdown")}
-        >
-          {words.room.worksheet}
-        </button>
-      </div>
-    </section>
-  );
-}
 
 const titleOf = (place: Place) => words.steps[place.step].title;
 

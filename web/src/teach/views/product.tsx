@@ -4,7 +4,7 @@ import { sampleOf } from "../model/gsd.js";
 import { Matrix, signed, type ViewProps } from "../parts.js";
 import { PictureGrid, signedScale, stepOf } from "../picture.js";
 import type { Prepared } from "../teach.worker.js";
-import { decimal, fill, words } from "../text.js";
+import { fill, number, words } from "../text.js";
 import { cellSample, columnNames, columnOf, numbers, poseOfColumn, poseText } from "./names.js";
 import { particleStarts } from "./table.js";
 
@@ -22,10 +22,10 @@ export function ProductView(props: Props) {
     <div class="teach-stack">
       {all.data.name === "tiny" ? <Tables {...props} /> : <Pictures {...props} />}
       <dl class="teach-line">
-        <Measure name={text.energy} value={decimal(energy_io[i * shape.orientations + o].toFixed(2))} />
-        <Measure name={text.lessCross} value={decimal((-cross_iot[sample]).toFixed(2))} />
-        <Measure name={text.stored} value={decimal(diff2_iot[sample].toFixed(2))} />
-        <Measure name={text.leftOut} value={decimal(constant_i[i].toFixed(2))} />
+        <Measure name={text.energy} value={number(energy_io[i * shape.orientations + o])} />
+        <Measure name={text.lessCross} value={number(-cross_iot[sample])} />
+        <Measure name={text.stored} value={number(diff2_iot[sample])} />
+        <Measure name={text.leftOut} value={number(constant_i[i])} />
       </dl>
       <p class="small quiet">{fill(text.who, { side, depth, bytes: sharedBytes })}</p>
     </div>
@@ -127,7 +127,7 @@ function Pictures({ state, update, all }: Props) {
     onChoose: (row: number, j: number) => update({ o: row, ...poseOfColumn(shape, j) }),
   };
   const reader = (values: Float64Array) => (row: number, j: number) =>
-    `${poseText(all.data, row, j)}: ${decimal(values[cellSample(shape, row, j)].toFixed(2))}`;
+    `${poseText(all.data, row, j)}: ${number(values[cellSample(shape, row, j)])}`;
   return (
     <div class="teach-pictures">
       <PictureGrid
@@ -139,7 +139,7 @@ function Pictures({ state, update, all }: Props) {
           fill(text.energyCell, {
             o: row + 1,
             i: p + 1,
-            value: decimal(energy_io[p * orientations + row].toFixed(2)),
+            value: number(energy_io[p * orientations + row]),
           })
         }
       />
@@ -149,7 +149,7 @@ function Pictures({ state, update, all }: Props) {
         picture={pictures.constant}
         chosen={[0, i]}
         onChoose={(_, p) => update({ i: p })}
-        read={(_, p) => fill(text.constantCell, { i: p + 1, value: decimal(constant_i[p].toFixed(2)) })}
+        read={(_, p) => fill(text.constantCell, { i: p + 1, value: number(constant_i[p]) })}
       />
       <PictureGrid
         {...wide}
