@@ -112,6 +112,18 @@ describeChromium("the page", () => {
     await page.context().close();
   });
 
+  test.each([
+    ["#/refine/%", "This browser has no refinement %"],
+    ["#/teach/%E0%A4%A?side=x", "One number"],
+    ["#/nowhere", "A structure from noise, in this tab"],
+    ["#/refine?particles=many&box=-3", "1,000 particles of 64 pixels"],
+  ])("an address that is wrong shows a room all the same: %s", async (hash, seen) => {
+    const { page, problems } = await openPage(browser, `${server.url}${hash}`);
+    await page.getByText(seen).first().waitFor();
+    expect(problems).toEqual([]);
+    await page.context().close();
+  });
+
   test("works by keyboard: skip link, rooms, theme", async () => {
     const { page } = await openPage(browser, `${server.url}#/refine`, { colorScheme: "light" });
     await page.locator("h1").waitFor();
