@@ -66,6 +66,11 @@ describeChromium("the visitor's files", () => {
     await field(page, "Keep a copy of the files").check();
     await field(page, "Processor").check();
     await page.getByRole("button", { name: "Refine" }).click();
+    await page.waitForURL(/#\/refine\/\d/);
+    // The button was at the end of a long page.
+    await expect
+      .poll(() => page.evaluate(() => [scrollY, document.activeElement?.id]))
+      .toEqual([0, "content"]);
     expect(await atEnd(page, 120_000)).toBe("Finished");
     expect(await iterationsShown(page)).toBe(2);
     await page.getByRole("button", { name: "Class 2" }).click();
