@@ -97,6 +97,14 @@ describeChromium("the page", () => {
       await page.getByRole("heading", { name: "Angular distribution" }).waitFor();
       await page.getByRole("heading", { name: "Files" }).waitFor();
       expect(await violations(page)).toEqual([]);
+      // A wide figure is moved along under a narrow screen: its words stay as large as those around it.
+      await page.setViewportSize({ width: 360, height: 800 });
+      const words = await page
+        .locator("#figure-spectrum text")
+        .evaluateAll((all) => all.map((word) => word.getBoundingClientRect().height));
+      expect(Math.min(...words)).toBeGreaterThan(10);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBe(0);
+      expect(await violations(page)).toEqual([]);
       expect(problems).toEqual([]);
       await page.context().close();
     }, 180_000);

@@ -101,7 +101,12 @@ function Figure({ id, title, summary, svg, legend, wide }: DrawnFigure) {
         <p>{summary}</p>
       </figcaption>
       {/* Drawn by the report, which escapes what it is given. */}
-      <div class="drawing" dangerouslySetInnerHTML={{ __html: svg }} />
+      <div
+        class="drawing"
+        // On a narrow screen wide figures scroll, by keyboard too.
+        {...(wide && { tabIndex: 0, role: "group", "aria-label": title })}
+        dangerouslySetInnerHTML={{ __html: svg }}
+      />
       {legend.length > 0 && (
         <ul class="legend">
           {legend.map(({ label, colour }) => (
