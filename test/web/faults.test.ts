@@ -112,6 +112,7 @@ describeChromium(`what can happen to a refinement in a tab (seed ${seed})`, () =
         const left = async () => {
           await page.reload();
           await page.getByRole("button", { name: "Refine the built-in set" }).waitFor();
+          await page.waitForTimeout(500);
           return page.evaluate(async () => {
             const jobs = await (await navigator.storage.getDirectory()).getDirectoryHandle("jobs");
             const names: string[] = [];
@@ -119,7 +120,7 @@ describeChromium(`what can happen to a refinement in a tab (seed ${seed})`, () =
             return names;
           });
         };
-        await expect.poll(left).toEqual([]);
+        await expect.poll(left, { timeout: 30_000, interval: 1000 }).toEqual([]);
         expect(problems).toEqual([]);
       }),
     120_000,
