@@ -96,6 +96,115 @@ describeChromium(`what can happen to a refinement in a tab (seed ${seed})`, () =
   );
 
   test(
+    "stopped while the particles are made, it starts again from nothing; left so, it leaves nothing",
+    () =>
+      withPage(small.replace("particles=150", "particles=20000"), {}, async (page, problems) => {
+        await startBuiltIn(page, "cpu");
+        await page.getByText("Making the particles").waitFor();
+        await page.getByRole("button", { name: "Stop" }).click();
+        expect(await atEnd(page, 30_000)).toBe("Stopped");
+        await page.getByRole("button", { name: "Start again" }).click();
+        await page.getByText("Making the particles").waitFor();
+        page.on("dialog", (dialog) => dialog.accept());
+        await page.reload();
+        await page.getByText(/This browser has no refinement/).waitFor();
+        await page.goto(page.url().replace(/#.*/, "#/refine"));
+        const left = async () => {
+          await page.reload();
+          await page.getByRole("button", { name: "Refine the built-in set" }).waitFor();
+          await page.waitForTimeout(500);
+          return page.evaluate(async () => {
+            const jobs = await (await navigator.storage.getDirectory()).getDirectoryHandle("jobs");
+            const names: string[] = [];
+            for await (const name of jobs.keys()) names.push(name);
+            return names;
+          });
+        };
+        await expect.poll(left, { timeout: 30_000, interval: 1000 }).toEqual([]);
+        expect(problems).toEqual([]);
+      }),
+    120_000,
+  );
+
+  test("a browser that stores nothing: the way back to a run, and on after a stop", async () => {
+    const server = await servePage(built);
+    const context = await browser.newContext();
+    await context.addInitScript(() => {
+      Object.defineProperty(StorageManager.prototype, "getDirectory", {
+        value: () => Promise.reject(new DOMException("not here", "SecurityError")),
+      });
+      // Nor can such browsers write into a folder of the disk.
+      Reflect.deleteProperty(globalThis, "showDirectoryPicker");
+    });
+    const page = await context.newPage();
+    try {
+      await page.goto(`${server.url}${small}`);
+      await startBuiltIn(page, "cpu");
+      await page.getByText("This browser stores nothing for pages").waitFor();
+      await expect.poll(() => iterationsShown(page), { timeout: 60_000 }).toBeGreaterThan(0);
+      await page.getByRole("link", { name: "Refine" }).click();
+      await page
+        .getByText("is being refined in this tab")
+        .getByRole("link", { name: "Built-in set" })
+        .click();
+      await page.getByRole("button", { name: "Stop" }).click();
+      expect(await atEnd(page, 30_000)).toBe("Stopped");
+      const done = await iterationsShown(page);
+      await page.getByRole("button", { name: `Continue after iteration ${done}` }).click();
+      expect(await atEnd(page, 120_000)).toBe("Finished");
+      await page.getByText("Earlier iterations").click();
+      for (const name of ["run_it001_data.star", "run_it004_data.star", "report.html"])
+        await page.getByRole("button", { name, exact: true }).waitFor();
+      const names: string[] = [];
+      page.on("download", (download) => names.push(download.suggestedFilename()));
+      await page.getByRole("button", { name: "Save all files" }).click();
+      await expect.poll(() => names).toContain("events.jsonl");
+    } finally {
+      await context.close();
+      server.close();
+    }
+  }, 180_000);
+
+  test(
+    "storage that is full ends the run with what to do, and goes on when there is room",
+    () =>
+      withPage(small, {}, async (page) => {
+        const devtools = await page.context().newCDPSession(page);
+        const origin = new URL(page.url()).origin;
+        // Particles of 32 x 32 float32 take 0.6 MB, an iteration 0.3 MB.
+        await devtools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 2_200_000 });
+        await startBuiltIn(page, "cpu");
+        expect(await atEnd(page, 120_000)).toBe("Failed");
+        expect(await page.locator(".notice.problem").textContent()).toMatch(
+          /gives this page no more room\. Remove earlier refinements/,
+        );
+        await devtools.send("Storage.overrideQuotaForOrigin", { origin });
+        await page.getByRole("button", { name: /^(Continue|Start)/ }).click();
+        expect(await atEnd(page, 120_000)).toBe("Finished");
+        expect(await iterationsShown(page)).toBe(4);
+      }),
+    180_000,
+  );
+
+  test(
+    "a second tab shows a run that the first works on, and leaves it alone",
+    () =>
+      withPage(small.replace("iterations=4", "iterations=60"), {}, async (page) => {
+        await startBuiltIn(page, "cpu");
+        await expect.poll(() => iterationsShown(page), { timeout: 60_000 }).toBeGreaterThan(0);
+        const other = await page.context().newPage();
+        await other.goto(page.url());
+        await other.getByText("Running in another tab").waitFor();
+        expect(await other.getByRole("button", { name: /^Continue/ }).count()).toBe(0);
+        await other.getByRole("link", { name: "Refine" }).click();
+        const row = other.locator(".refine-earlier li");
+        await row.getByText("Running").waitFor();
+        expect(await row.getByRole("button").count()).toBe(0);
+      }),
+    120_000,
+  );
+
+  test(
     "an iteration that does not fit ends with the advice of the memory plan, and goes on with what that asks for",
     () =>
       withPage(`${small}&memory=6`, {}, async (page) => {

@@ -55,12 +55,22 @@ describeChromium("the visitor's files", () => {
     const diameter = Number(await field(page, "Diameter").inputValue());
     expect(diameter).toBeGreaterThanOrEqual(60);
     expect(diameter).toBeLessThanOrEqual(122);
+    await field(page, "Symmetry").fill("C2");
+    await field(page, "Starting map").selectOption({ label: "None: a sphere" });
+    await field(page, "Starting map").selectOption("input/given/ref.mrc");
+    // What the map does not tell stays.
+    expect(await field(page, "Symmetry").inputValue()).toBe("C2");
     await field(page, "Several classes").check();
     await field(page, "Iterations").fill("2");
     await field(page, "Classes").fill("2");
     await field(page, "Keep a copy of the files").check();
     await field(page, "Processor").check();
     await page.getByRole("button", { name: "Refine" }).click();
+    await page.waitForURL(/#\/refine\/\d/);
+    // The button was at the end of a long page.
+    await expect
+      .poll(() => page.evaluate(() => [scrollY, document.activeElement?.id]))
+      .toEqual([0, "content"]);
     expect(await atEnd(page, 120_000)).toBe("Finished");
     expect(await iterationsShown(page)).toBe(2);
     await page.getByRole("button", { name: "Class 2" }).click();
@@ -155,10 +165,10 @@ describeChromium("the visitor's files", () => {
     mkdirSync(given);
     cpSync(join(folder, "parts.star"), join(given, "parts.star"));
     await drop(page, [given]);
-    await page.getByText("1 of 1 stacks are not among the files, such as noisy.mrcs").waitFor();
+    await page.getByText("Of 1 stack, 1 is not among the files, such as noisy.mrcs").waitFor();
     expect(await page.getByRole("button", { name: "Refine" }).isDisabled()).toBe(true);
     await drop(page, [join(folder, "ref.mrc")]);
-    await page.getByText("None of the 1 files is a STAR file").waitFor();
+    await page.getByText("There is no STAR file in 1 file").waitFor();
     await page.context().close();
   }, 60_000);
 

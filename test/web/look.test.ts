@@ -97,6 +97,14 @@ describeChromium("the page", () => {
       await page.getByRole("heading", { name: "Angular distribution" }).waitFor();
       await page.getByRole("heading", { name: "Files" }).waitFor();
       expect(await violations(page)).toEqual([]);
+      // A wide figure is moved along under a narrow screen: its words stay as large as those around it.
+      await page.setViewportSize({ width: 360, height: 800 });
+      const words = await page
+        .locator("#figure-spectrum text")
+        .evaluateAll((all) => all.map((word) => word.getBoundingClientRect().height));
+      expect(Math.min(...words)).toBeGreaterThan(10);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBe(0);
+      expect(await violations(page)).toEqual([]);
       expect(problems).toEqual([]);
       await page.context().close();
     }, 180_000);
@@ -109,6 +117,18 @@ describeChromium("the page", () => {
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect(overflow, room).toBeLessThanOrEqual(0);
     }
+    await page.context().close();
+  });
+
+  test.each([
+    ["#/refine/%", "This browser has no refinement %"],
+    ["#/teach/%E0%A4%A?side=x", "One number"],
+    ["#/nowhere", "A structure from noise, in this tab"],
+    ["#/refine?particles=many&box=-3", "1,000 particles of 64 pixels"],
+  ])("an address that is wrong shows a room all the same: %s", async (hash, seen) => {
+    const { page, problems } = await openPage(browser, `${server.url}${hash}`);
+    await page.getByText(seen).first().waitFor();
+    expect(problems).toEqual([]);
     await page.context().close();
   });
 

@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -18,7 +20,8 @@ import { type Monitor, startMonitor } from "../../src/app/monitor/server.js";
 import { launchBrowser } from "../support/browser.js";
 import { describeChromium } from "../support/chromium.js";
 import { cliPath, runCli } from "../support/cli.js";
-import { atEnd, iterationsShown, openPage } from "../support/refine-page.js";
+import { servePage } from "../support/page.js";
+import { atEnd, drop, iterationsShown, openPage } from "../support/refine-page.js";
 import { describeRelion, runTool } from "../support/relion.js";
 import { eventsOf, shortRun, tinyFolder } from "../support/tiny-job.js";
 
@@ -359,6 +362,40 @@ describeChromium("monitor", () => {
     const { page: tab } = await openPage(browser, monitor.url.replace(/token=./, "token="));
     await tab.getByRole("alert").waitFor();
     expect(await tab.getByRole("alert").textContent()).toMatch(/the token is missing or wrong/);
+    await tab.context().close();
+    await monitor.close();
+  }, 60_000);
+
+  test("a folder that is dropped is shown without the runs below it, and the next one in its place", async () => {
+    const given = join(folder, "given");
+    cpSync(join(folder, "live"), given, { recursive: true });
+    mkdirSync(join(given, "before"));
+    writeFileSync(join(given, "before", "events.jsonl"), "not this one\n");
+    const server = await servePage(page);
+    const { page: tab, problems } = await openPage(browser, `${server.url}#/monitor`);
+    await drop(tab, [given]);
+    expect(await atEnd(tab, 60_000)).toBe("Finished");
+    expect(await tab.locator("h1").textContent()).toBe("given");
+    await tab.getByRole("img", { name: /Class 1 as a surface/ }).waitFor();
+    await drop(tab, [join(given, "before")]);
+    await tab.getByRole("heading", { name: "before" }).waitFor();
+    await expect.poll(() => tab.getByRole("img", { name: /as a surface/ }).count()).toBe(0);
+    expect(problems).toEqual([]);
+    await tab.context().close();
+    server.close();
+  }, 60_000);
+
+  test("a map that comes late is shown when it is there", async () => {
+    const job = join(folder, "late");
+    cpSync(join(folder, "live"), job, { recursive: true });
+    const map = join(job, "run_it004_class001.mrc");
+    renameSync(map, `${map}.part`);
+    const monitor = await startMonitor({ job, page, port: 0 });
+    const { page: tab } = await openPage(browser, monitor.url);
+    await tab.getByText("The map cannot be shown").waitFor();
+    renameSync(`${map}.part`, map);
+    await tab.getByRole("img", { name: /Class 1 as a surface/ }).waitFor();
+    expect(await tab.getByText("The map cannot be shown").count()).toBe(0);
     await tab.context().close();
     await monitor.close();
   }, 60_000);

@@ -392,6 +392,11 @@ describeChromium("the Teach room", () => {
             const hash = `#/teach/${chapter}/${step}?teacher=1${step === "tile" ? "&hide=guess" : ""}`;
             await tab.goto(server.url + hash);
             await tab.locator(`[data-step=${step}] .teach-stage > .teach-stack`).waitFor();
+            // What no rule of the style fills is black.
+            const black = await tab
+              .locator(".teach-stage svg rect")
+              .evaluateAll((all) => all.some((node) => getComputedStyle(node).fill === "rgb(0, 0, 0)"));
+            if (black) found.push(`${colorScheme} ${step} has a black block`);
             if (width > (await tab.evaluate(() => document.documentElement.scrollWidth)) - 1) {
               // Axe takes seconds a page: contrast and names do not depend on the widest screen.
               if (width === 3840) continue;

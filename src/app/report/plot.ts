@@ -71,6 +71,31 @@ export const iterationLine = (
   Plot.dot(rows, { x: "iteration", y: "value", fill: colour, r: 2.5 }),
 ];
 
+/** Iterations whose bars are wide enough for gaps between them. */
+const mostGaps = 100;
+
+/** Stacked bars, one over each iteration. */
+export function iterationBars(
+  rows: readonly {
+    readonly iteration: number;
+    readonly from: number;
+    readonly to: number;
+    readonly colour: string;
+  }[],
+  iterations: number,
+): Plot.Markish {
+  const gaps = iterations <= mostGaps;
+  const half = gaps ? 0.42 : 0.5;
+  return Plot.rect(rows, {
+    x1: (row) => row.iteration - half,
+    x2: (row) => row.iteration + half,
+    y1: "from",
+    y2: "to",
+    fill: "colour",
+    ...(gaps && { stroke: "var(--paper)", strokeWidth: 0.75 }),
+  });
+}
+
 const series = 10;
 
 /** Colours of the classes: the ten with the most particles where there are more, grey for the others. */

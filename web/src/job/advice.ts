@@ -24,6 +24,8 @@ export function adviceOf(error: unknown): string {
       return at.buffer === undefined
         ? `An iteration needs ${megabytes(at.needed)} MB for one particle at a time and was given ${megabytes(at.given)} MB. Give it ${megabytes(at.needed)} MB or more in Memory and go on; a smaller box or fewer classes need less.`
         : `${at.buffer} needs ${megabytes(at.needed)} MB in one piece and this device takes at most ${megabytes(at.given)} MB. Go on on the processor, or begin again with a smaller box or fewer classes.`;
+    if (at.name === "QuotaExceededError")
+      return "The browser gives this page no more room. Remove earlier refinements, or files of other pages, and go on; a refinement that keeps no copy of its files needs less.";
     if (at instanceof ArenaFullError) return `${at.message}. Give it more in Memory and go on.`;
     if (at instanceof DeviceMemoryError)
       return `${at.message.split(";")[0]}. Other programs may hold the memory: close them, or give less in Memory, and go on.`;

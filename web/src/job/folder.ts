@@ -65,7 +65,7 @@ export class StoredFolder implements JobFolder {
         throw new UserError(`${path}: cannot write: ${(cause as Error).message}`, { cause });
       }
       if (written < bytes.length)
-        throw new UserError(`${path}: cannot write: the storage that the browser gives is full`);
+        throw new DOMException(`${path}: cannot write: the storage is full`, "QuotaExceededError");
     };
     return {
       name: path,
@@ -130,9 +130,16 @@ export class StoredFolder implements JobFolder {
 
 /** A folder that is gone when the page is: for browsers that store nothing. `onFile` is told every file that is complete. */
 export class MemoryFolder implements JobFolder {
-  private readonly files = new Map<string, Blob>();
+  private readonly files: Map<string, Blob>;
+  private readonly logs = new Set<string>();
 
-  constructor(private readonly onFile?: (path: string, file: Blob) => void) {}
+  /** `held`: files that an earlier folder was told. */
+  constructor(
+    private readonly onFile?: (path: string, file: Blob) => void,
+    held: readonly (readonly [path: string, file: Blob])[] = [],
+  ) {
+    this.files = new Map(held);
+  }
 
   async file(path: string): Promise<Blob> {
     const file = this.files.get(path.replace(/^\.\//, ""));
@@ -158,6 +165,7 @@ export class MemoryFolder implements JobFolder {
 
   async append(path: string, text: string): Promise<(more: string) => void> {
     let whole = text;
+    this.logs.add(path);
     this.files.set(path, new Blob([whole]));
     return (more) => {
       whole += more;
@@ -165,7 +173,9 @@ export class MemoryFolder implements JobFolder {
     };
   }
 
-  close(): void {}
+  close(): void {
+    for (const path of this.logs) this.onFile?.(path, this.files.get(path) as Blob);
+  }
 
   put(path: string, file: Blob): void {
     this.files.set(path, file);

@@ -17,6 +17,9 @@ export interface StoredJob {
   readonly iterations: number;
 }
 
+/** Held by the tab that works on a job. */
+export const lockOf = (id: string): string => `job ${id}`;
+
 /** What a running job tells the page. */
 export type JobMessage =
   | { readonly kind: "stage"; readonly text: string; readonly done: number; readonly total: number }

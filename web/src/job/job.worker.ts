@@ -2,15 +2,17 @@ import { expose } from "comlink";
 import { parseRefineArguments } from "../../../src/app/refine/arguments.js";
 import { AbortedError, type JobHost, runJob } from "../../../src/app/refine/run.js";
 import { Checkpoints } from "../../../src/em/checkpoint.js";
+import type { Disk } from "../../../src/formats/source.js";
 import { DeviceMemoryError } from "../../../src/runtime/errors.js";
 import { type LiveTrace, LiveTraceRecorder } from "../../../src/runtime/live-trace.js";
 import type { SimulationPlan } from "../../../src/simulator/particles.js";
 import { adviceOf, deviceFault, messageOf } from "./advice.js";
 import { simulate } from "./built-in.js";
+import { builtInChoices } from "./built-in-facts.js";
 import { type JobFolder, logName, MemoryFolder, StoredFolder } from "./folder.js";
 import { Gate } from "./gate.js";
-import { type GivenFile, GivenFiles, inputFolder, JobDisk } from "./given-files.js";
-import type { JobMessage, Outcome, StoredJob } from "./job.js";
+import { type GivenFile, GivenFiles, inputFolder, JobDisk, sphereFile } from "./given-files.js";
+import { type JobMessage, lockOf, type Outcome, type StoredJob } from "./job.js";
 import { openBrowserRuntime } from "./runtime.js";
 import { writeSphere } from "./sphere.js";
 import { outputRoot, type RuntimeChoice, runtimeWords, usualMemory } from "./words.js";
@@ -28,6 +30,8 @@ export interface Start {
   readonly simulate?: SimulationPlan;
   /** Make a sphere to start from, Angstrom. */
   readonly sphere?: { readonly box: number; readonly pixelSize: number; readonly diameter: number };
+  /** What an earlier start wrote, where nothing is stored. */
+  readonly held: readonly (readonly [path: string, file: Blob])[];
   /** Copy what was given into the job's folder. */
   readonly keepInput: boolean;
   /** Go on from the last finished iteration. */
@@ -48,7 +52,7 @@ let arena: { readonly capacity: number; readonly alignment: number } | undefined
 
 /** One tab works on a job at a time. */
 function run(start: Start, tell: (message: JobMessage) => void): Promise<Outcome> {
-  return navigator.locks.request(`job ${start.job.id}`, { ifAvailable: true }, async (lock) => {
+  return navigator.locks.request(lockOf(start.job.id), { ifAvailable: true }, async (lock) => {
     if (lock !== null) return work(start, tell);
     return { status: "failure", message: "another tab is at work on this refinement; go on there" };
   });
@@ -58,25 +62,46 @@ async function work(start: Start, tell: (message: JobMessage) => void): Promise<
   const { job } = start;
   const folder = start.stored
     ? await StoredFolder.open(job.id, true)
-    : new MemoryFolder((path, file) => tell({ kind: "file", path, file }));
+    : new MemoryFolder((path, file) => tell({ kind: "file", path, file }), start.held);
   try {
     await write(folder, "job.json", JSON.stringify(job));
-    if (start.simulate !== undefined && !start.goOn) {
+    if (start.simulate !== undefined && !(await folder.exists(builtInChoices.particles))) {
       const text = "Making the particles";
-      await simulate(folder, start.simulate, (done, total) => tell({ kind: "stage", text, done, total }));
+      await simulate(gated(folder), start.simulate, (done, total) =>
+        tell({ kind: "stage", text, done, total }),
+      );
     }
-    if (start.sphere !== undefined && !start.goOn) await writeSphere(folder, start.sphere);
+    if (start.sphere !== undefined && !(await folder.exists(sphereFile)))
+      await writeSphere(folder, start.sphere);
     if (start.keepInput) await keep(folder, start.given, tell);
     const given = start.keepInput ? [] : [...start.given];
     for (const path of await folder.list())
       if (path.startsWith(`${inputFolder}/`)) given.push({ path, file: (await folder.file(path)) as File });
     return await attempts(start, folder, new JobDisk(folder, new GivenFiles(given)), tell);
   } catch (error) {
-    return { status: "failure", message: messageOf(error) };
+    return error instanceof AbortedError
+      ? { status: "aborted" }
+      : { status: "failure", message: adviceOf(error) };
   } finally {
     folder.close();
   }
 }
+
+/** A folder whose files can be paused and stopped while they are written. */
+const gated = (folder: JobFolder): Disk => ({
+  open: (path) => folder.open(path),
+  exists: (path) => folder.exists(path),
+  async create(path) {
+    const sink = await folder.create(path);
+    return {
+      ...sink,
+      async write(bytes) {
+        await gate.pass();
+        await sink.write(bytes);
+      },
+    };
+  },
+});
 
 async function attempts(
   start: Start,
@@ -183,10 +208,15 @@ async function keep(
   const total = given.reduce((sum, { file }) => sum + file.size, 0);
   let done = 0;
   for (const { path, file } of given) {
+    // Left by a copy that was stopped: a file has its name once it is complete.
+    if (await folder.exists(path)) {
+      done += file.size;
+      continue;
+    }
     const sink = await folder.create(path);
     try {
       for (let at = 0; at < file.size; at += copyBytes) {
-        gate.check();
+        await gate.pass();
         await sink.write(new Uint8Array(await file.slice(at, at + copyBytes).arrayBuffer()));
         done += Math.min(copyBytes, file.size - at);
         tell({ kind: "stage", text: "Copying into the browser's storage", done, total });

@@ -69,7 +69,22 @@ export class Session implements RunModel, Running {
     if (end?.status === "failure") this.problem.value = end.message;
   }
 
-  async run(start: Omit<Start, "job" | "stored">): Promise<void> {
+  /** What the page makes for it before it begins. */
+  private made: Pick<Start, "simulate" | "sphere"> = {};
+
+  /** Begin. */
+  begin(start: Omit<Start, "job" | "stored" | "held" | "goOn" | "keepInput">): Promise<void> {
+    const { simulate, sphere } = start;
+    this.made = { ...(simulate && { simulate }), ...(sphere && { sphere }) };
+    return this.run({ ...start, goOn: false });
+  }
+
+  /** Go on from the last finished iteration. */
+  goOn(runtime: RuntimeChoice, memory: number): Promise<void> {
+    return this.run({ ...this.made, given: this.given, runtime, memory, goOn: true });
+  }
+
+  private async run(start: Omit<Start, "job" | "stored" | "held" | "keepInput">): Promise<void> {
     const own = new Worker(new URL("./job.worker.ts", import.meta.url), { type: "module", name: "job" });
     const api = wrap<JobApi>(own);
     this.worker = { api, own };
@@ -83,7 +98,13 @@ export class Session implements RunModel, Running {
       own.onerror = ({ message }) => resolve({ status: "failure", message: `the worker failed: ${message}` });
     });
     const work = api.run(
-      { ...start, job: this.job, stored: this.stored },
+      {
+        ...start,
+        job: this.job,
+        stored: this.stored,
+        held: [...this.held],
+        keepInput: this.job.inputStored && start.given.length > 0,
+      },
       proxy((message: JobMessage) => this.hear(message)),
     );
     const outcome = await Promise.race([work, failed]).catch(
@@ -97,14 +118,7 @@ export class Session implements RunModel, Running {
     if (outcome.status === "failure") this.problem.value = outcome.message;
     const { next } = this;
     this.next = undefined;
-    if (next !== undefined && outcome.status === "aborted")
-      return this.run({
-        given: this.given,
-        keepInput: false,
-        goOn: true,
-        runtime: next,
-        memory: start.memory,
-      });
+    if (next !== undefined && outcome.status === "aborted") return this.goOn(next, start.memory);
     this.state.value = outcome.status;
   }
 

@@ -38,7 +38,9 @@ export function profileDiameter(variances: Float64Array, pixelSize: number): num
   const spread = Math.sqrt(background.reduce((sum, value) => sum + (value - mean) ** 2, 0) / outer);
   const excess = variances.map((value, r) => Math.max(0, value - mean) * Math.max(1, r));
   const inner = variances.subarray(1, Math.max(2, rings >> 2));
-  if (inner.reduce((sum, value) => sum + value, 0) / inner.length < mean + 5 * spread) return undefined;
+  const inside = inner.reduce((sum, value) => sum + value, 0) / inner.length;
+  // Images without noise, or with pixels that are no numbers, tell nothing either.
+  if (!(spread > 0 && inside >= mean + 5 * spread)) return undefined;
   const total = excess.reduce((sum, value) => sum + value, 0);
   let held = 0;
   const radius = excess.findIndex((value) => {

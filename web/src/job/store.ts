@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { canStore, jobsFolder, logName, StoredFolder } from "./folder.js";
-import type { StoredJob } from "./job.js";
+import { lockOf, type StoredJob } from "./job.js";
 import { runtimeChoices, usualMemory } from "./words.js";
 
 const schema = v.object({
@@ -21,6 +21,8 @@ export async function storedJobs(): Promise<StoredJob[]> {
   for await (const name of (await jobsFolder()).keys()) {
     const job = await storedJob(name);
     if (job !== undefined) jobs.push(job);
+    // What cannot be removed now is tried again with the next visit.
+    else await clearUnbegun(name).catch(() => {});
   }
   return jobs.sort((a, b) => b.created - a.created);
 }
@@ -34,6 +36,18 @@ export async function storedJob(id: string): Promise<StoredJob | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/** What a page leaves that was closed while it copied or made particles takes room and is of no use. */
+const clearUnbegun = (id: string): Promise<void> =>
+  navigator.locks.request(lockOf(id), { ifAvailable: true }, async (lock) => {
+    if (lock !== null && !(await (await StoredFolder.open(id)).exists(logName))) await removeJob(id);
+  });
+
+/** Jobs that this tab or another one works on. */
+export async function busyJobs(): Promise<(id: string) => boolean> {
+  const { held = [] } = await navigator.locks.query();
+  return (id) => held.some(({ name }) => name === lockOf(id));
 }
 
 export async function removeJob(id: string): Promise<void> {

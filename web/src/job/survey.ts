@@ -1,5 +1,6 @@
 import { readParticleSet } from "../../../src/app/refine/inputs.js";
 import type { ParticleSet } from "../../../src/em/particles.js";
+import { UserError } from "../../../src/errors.js";
 import { readImageBatches } from "../../../src/formats/batches.js";
 import { openMrc } from "../../../src/formats/mrc/index.js";
 import { blobSource } from "../../../src/formats/source.js";
@@ -15,7 +16,8 @@ export interface FoundParticles {
   readonly box: number;
   /** Angstrom. */
   readonly pixelSize: number;
-  readonly voltage: number;
+  /** kV; undefined where the STAR file does not tell. */
+  readonly voltage?: number;
   /** Whether defocus is known. */
   readonly ctf: boolean;
   readonly stacks: number;
@@ -36,6 +38,8 @@ export interface FoundMap {
 export interface Survey {
   readonly particles: readonly FoundParticles[];
   readonly maps: readonly FoundMap[];
+  /** Volumes that are no cubes, or do not tell their pixel size. */
+  readonly otherVolumes: number;
   /** STAR files that hold no particles that can be used, and why. */
   readonly problems: readonly { readonly path: string; readonly message: string }[];
   readonly bytes: number;
@@ -43,7 +47,7 @@ export interface Survey {
 
 const isNamed = ({ path }: FoundParticles): boolean => /particles[^/]*$/i.test(path);
 
-/** Maps that are looked at, so that a folder of thousands is not read through. */
+/** Maps that are looked at, so that a folder of thousands (micrographs are called alike) is not read through. */
 const mostMaps = 64;
 
 export async function surveyFiles(given: readonly GivenFile[]): Promise<Survey> {
@@ -58,11 +62,16 @@ export async function surveyFiles(given: readonly GivenFile[]): Promise<Survey> 
     }
   }
   const maps: FoundMap[] = [];
+  let otherVolumes = 0;
+  const boxes = new Set(particles.map(({ box }) => box));
+  const fits = ({ file }: GivenFile) => Number([...boxes].some((box) => mayHold(file.size, box)));
   for (const { path, file } of given
     .filter((each) => /\.(mrc|map|ccp4)$/i.test(each.path))
+    .sort((a, b) => fits(b) - fits(a))
     .slice(0, mostMaps)) {
     const map = await mapOf(path, file);
-    if (map !== undefined) maps.push(map);
+    if (map === "other") otherVolumes++;
+    else if (map !== undefined) maps.push(map);
   }
   return {
     // The file with stacks that are there, of these the one with the most particles, or the one that is called so.
@@ -71,6 +80,7 @@ export async function surveyFiles(given: readonly GivenFile[]): Promise<Survey> 
         a.missing.length - b.missing.length || b.count - a.count || Number(isNamed(b)) - Number(isNamed(a)),
     ),
     maps,
+    otherVolumes,
     problems,
     bytes: given.reduce((sum, { file }) => sum + file.size, 0),
   };
@@ -87,7 +97,7 @@ async function particlesOf(disk: JobDisk, path: string): Promise<FoundParticles>
     count: set.count,
     box: set.box,
     pixelSize: set.pixelSize,
-    voltage: set.ctf[0].voltage,
+    ...(set.optics.has("rlnVoltage") && { voltage: set.ctf[0].voltage }),
     ctf: set.particles.has("rlnDefocusU"),
     stacks: stacks.length,
     missing,
@@ -106,7 +116,12 @@ async function lookAt(
   const some = images.filter((_, p) => p % step === 0).slice(0, looked);
   const profile = radialProfile(box);
   let preview: Float32Array | undefined;
-  for await (const { pixels } of readImageBatches(some, (path) => disk.open(path), { batchSize: 50 })) {
+  for await (const { pixels, first, count: read } of readImageBatches(some, (path) => disk.open(path), {
+    batchSize: 50,
+  })) {
+    const side = Math.sqrt(pixels.length / read);
+    if (side !== box)
+      throw new UserError(`${some[first].path}: images of ${side} pixels, but rlnImageSize is ${box}`);
     profile.add(pixels);
     preview ??= standardised(pixels.slice(0, previewed * box ** 2));
   }
@@ -121,12 +136,19 @@ function standardised(values: Float32Array): Float32Array {
   return values.map((value) => (value - mean) / Math.sqrt(square || 1));
 }
 
-async function mapOf(path: string, file: File): Promise<FoundMap | undefined> {
+/** Whether a file has the size of a map, with at most so many bytes of extended header. */
+function mayHold(bytes: number, box: number, extended = 2 ** 16): boolean {
+  const rest = [1, 2, 4].map((voxel) => bytes - 1024 - voxel * box ** 3);
+  return rest.some((extra) => extra >= 0 && extra <= extended);
+}
+
+async function mapOf(path: string, file: File): Promise<FoundMap | "other" | undefined> {
   try {
     const mrc = await openMrc(blobSource(file, path));
     await mrc.close();
     const { width, height, count, kind, pixelSize } = mrc;
-    if (kind !== "volume" || width !== height || width !== count || pixelSize === undefined) return undefined;
+    if (kind !== "volume" || count === 1) return undefined;
+    if (width !== height || width !== count || pixelSize === undefined) return "other";
     return { path, box: width, pixelSize: pixelSize[0] };
   } catch {
     return undefined;

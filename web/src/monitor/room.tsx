@@ -107,8 +107,12 @@ export default function Monitor() {
     const drop = async (event: DragEvent) => {
       event.preventDefault();
       if (event.dataTransfer === null) return;
-      const given = await givenByDrop(event.dataTransfer);
-      if (given.files.length > 0) give(given);
+      try {
+        const given = await givenByDrop(event.dataTransfer);
+        if (given.files.length > 0) give(given);
+      } catch (error) {
+        setProblem((error as Error).message);
+      }
     };
     addEventListener("dragover", over);
     addEventListener("drop", drop);
@@ -122,7 +126,7 @@ export default function Monitor() {
   return (
     <>
       {problem !== undefined && <Notice kind="problem">{problem}</Notice>}
-      {watch !== undefined ? <Watched watch={watch} /> : <Invitation onGive={give} />}
+      {watch !== undefined ? <Watched key={watch.key} watch={watch} /> : <Invitation onGive={give} />}
     </>
   );
 }

@@ -83,9 +83,16 @@ export async function askArena(): Promise<ArenaAnswer | undefined> {
 
 /** A folder that the visitor gave: what it held then. */
 export function givenSource(given: readonly GivenFile[]): JobSource {
-  const files = new Map(given.map(({ file }) => [file.name, file]));
-  const [first] = given;
-  const parts = first?.path.split("/") ?? [];
+  const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/") + 1);
+  // Folders of jobs may hold others: of those that hold a run the outermost one is shown.
+  const folder = given
+    .filter(({ path }) => /(^|\/)(events\.jsonl|[^/]*_optimiser\.star)$/.test(path))
+    .map(({ path }) => folderOf(path))
+    .sort((a, b) => a.split("/").length - b.split("/").length || (a < b ? -1 : 1))
+    .at(0);
+  const here = given.filter(({ path }) => folder === undefined || folderOf(path) === folder);
+  const files = new Map(here.map(({ file }) => [file.name, file]));
+  const parts = (here[0]?.path ?? "").split("/");
   return {
     name: parts.at(-2) ?? "Folder",
     live: false,

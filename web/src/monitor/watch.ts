@@ -6,6 +6,7 @@ import { viewWorker } from "../view/viewer.js";
 import type { JobSource } from "./source.js";
 
 const logName = "events.jsonl";
+let count = 0;
 /** Milliseconds between looks. */
 const interval = 1000;
 
@@ -19,10 +20,13 @@ export class Watch implements RunModel {
     const data = last?.files.find((name) => name.endsWith("_data.star"));
     return last && { maps: last.classes.map(({ map }) => map), data: data ?? "" };
   });
+  /** What is drawn of one run is not kept for another. */
+  readonly key = count++;
   private reader = new RecordReader();
   private position = 0;
-  /** A line that is not finished. */
+  /** A line that is not finished, and a letter that is not. */
   private rest = "";
+  private text = new TextDecoder();
   private seen = "";
   private timer: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
@@ -87,7 +91,7 @@ export class Watch implements RunModel {
   private async follow(): Promise<void> {
     const part = await this.source.file(logName, this.position);
     this.position += part.size;
-    const lines = (this.rest + (await part.text())).split("\n");
+    const lines = (this.rest + this.text.decode(await part.arrayBuffer(), { stream: true })).split("\n");
     this.rest = lines.pop() ?? "";
     for (const line of lines) {
       const event = parseEvent(line);
@@ -100,6 +104,7 @@ export class Watch implements RunModel {
     this.reader = new RecordReader();
     this.position = 0;
     this.rest = "";
+    this.text = new TextDecoder();
   }
 }
 

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Session } from "../job/session.js";
+import { Notice } from "../shell/ui.js";
 
 function save(blob: Blob, name: string): void {
   const url = URL.createObjectURL(blob);
@@ -32,15 +33,18 @@ function groups(files: readonly string[]): [string, string[]][] {
 /** The files of a run: those that the command line writes. */
 export function Downloads({ session }: { readonly session: Session }) {
   const [files, setFiles] = useState<readonly string[]>([]);
+  const [problem, setProblem] = useState<string>();
   const written = session.saved.value;
   const state = session.state.value;
   // Written again when the run ends: the report.
   useEffect(() => {
     session.files().then(setFiles);
   }, [session, written, state]);
+  // Who closes the dialog wants no files.
+  const tell = ({ name, message }: Error) => name !== "AbortError" && setProblem(message);
   const download = async (name: string) => save(await session.file(name), name);
   const everything = async () => {
-    const folder = await showDirectoryPicker?.({ mode: "readwrite" });
+    const folder = await globalThis.showDirectoryPicker?.({ mode: "readwrite" });
     for (const name of files) {
       if (folder === undefined) {
         await download(name);
@@ -60,7 +64,7 @@ export function Downloads({ session }: { readonly session: Session }) {
       <ul>
         {names.map((name) => (
           <li key={name}>
-            <button type="button" class="link" onClick={() => download(name)}>
+            <button type="button" class="link" onClick={() => download(name).catch(tell)}>
               {name}
             </button>
           </li>
@@ -82,9 +86,10 @@ export function Downloads({ session }: { readonly session: Session }) {
           <ul>{older.map(list)}</ul>
         </details>
       )}
-      <button type="button" onClick={() => everything().catch(() => {})}>
+      <button type="button" onClick={() => everything().then(() => setProblem(undefined), tell)}>
         Save all files
       </button>
+      {problem !== undefined && <Notice kind="problem">{problem}</Notice>}
     </section>
   );
 }

@@ -1,8 +1,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { count } from "../../../src/app/report/numbers.js";
+import { count, counted } from "../../../src/app/report/numbers.js";
 import { builtIn } from "../job/built-in-facts.js";
 import type { StoredJob } from "../job/job.js";
-import { removeJob, storedJobs } from "../job/store.js";
+import { running } from "../job/running.js";
+import { busyJobs, removeJob, storedJobs } from "../job/store.js";
 import type { RoomProps } from "../shell/rooms.js";
 import { formatHash, go } from "../shell/route.js";
 import { Notice } from "../shell/ui.js";
@@ -12,7 +13,14 @@ import { FileInput } from "./file-input.js";
 import { type Given, givenByPicker } from "./give.js";
 import { forgetHandles } from "./handles.js";
 import { RuntimeField } from "./runtime-choice.js";
-import { forgetSession, pending, runtimeChoice, startBuiltIn } from "./state.js";
+import {
+  type BuiltInWishes,
+  forgetSession,
+  heldJobs,
+  pending,
+  runtimeChoice,
+  startBuiltIn,
+} from "./state.js";
 
 const columns = 6;
 const rows = 5;
@@ -48,22 +56,29 @@ function Particles() {
 }
 
 function Earlier() {
-  const [jobs, setJobs] = useState<readonly StoredJob[]>([]);
+  const [jobs, setJobs] = useState<readonly (StoredJob & { readonly busy: boolean })[]>([]);
+  const [problem, setProblem] = useState<string>();
+  const look = async () => {
+    const [found, busy] = await Promise.all([storedJobs(), busyJobs()]);
+    setJobs([...heldJobs(), ...found].map((job) => ({ ...job, busy: busy(job.id) })));
+  };
+  const tell = (error: Error) => setProblem(error.message);
+  const now = running.value;
   useEffect(() => {
-    storedJobs().then(setJobs);
-  }, []);
+    look().catch(tell);
+  }, [now]);
   if (jobs.length === 0) return null;
   const remove = async (id: string) => {
-    await removeJob(id);
+    if (!heldJobs().some((job) => job.id === id)) await removeJob(id);
     await forgetHandles(id);
     forgetSession(id);
-    setJobs(await storedJobs());
+    await look();
   };
   return (
     <section class="refine-earlier">
       <h2>Earlier refinements</h2>
       <ul>
-        {jobs.map(({ id, title, created, iterations }) => {
+        {jobs.map(({ id, title, created, iterations, busy }) => {
           const when = new Date(created).toLocaleString(undefined, {
             dateStyle: "medium",
             timeStyle: "short",
@@ -72,27 +87,49 @@ function Earlier() {
             <li key={id}>
               <a href={formatHash("refine", [id])}>{title}</a>
               <span class="quiet">
-                {when}, {iterations} iterations
+                {when}, {counted(iterations, "iteration")}
               </span>
-              <button type="button" class="plain small" onClick={() => remove(id)}>
-                Remove
-                <span class="visually-hidden">
-                  {" "}
-                  {title} of {when}
-                </span>
-              </button>
+              {busy ? (
+                <span class="small">Running</span>
+              ) : (
+                <button type="button" class="plain small" onClick={() => remove(id).catch(tell)}>
+                  Remove
+                  <span class="visually-hidden">
+                    {" "}
+                    {title} of {when}
+                  </span>
+                </button>
+              )}
             </li>
           );
         })}
       </ul>
+      {problem !== undefined && <Notice kind="problem">{problem}</Notice>}
     </section>
   );
 }
 
-const wish = (query: URLSearchParams, name: string) => {
-  const value = Number(query.get(name) ?? Number.NaN);
-  return Number.isSafeInteger(value) && value > 0 ? [[name, value] as const] : [];
-};
+/** The way back to what runs in this tab. */
+function Back() {
+  const now = running.value;
+  if (now === undefined) return null;
+  return (
+    <Notice>
+      <a href={formatHash("refine", [now.job.id])}>{now.name}</a> is being refined in this tab.
+    </Notice>
+  );
+}
+
+const wishNames = ["particles", "box", "iterations", "seed", "memory"] as const;
+
+/** What the address asks for, where it is a number that can be. */
+const wishesOf = (query: URLSearchParams): BuiltInWishes =>
+  Object.fromEntries(
+    wishNames.flatMap((name) => {
+      const value = Number(query.get(name) ?? Number.NaN);
+      return Number.isSafeInteger(value) && value > 0 ? [[name, value]] : [];
+    }),
+  );
 
 export function Landing({ route }: RoomProps) {
   const folder = useRef<HTMLInputElement>(null);
@@ -111,16 +148,15 @@ export function Landing({ route }: RoomProps) {
       setProblem((error as Error).message);
     }
   };
-  const { query } = route;
+  const wishes = wishesOf(route.query);
   const start = async () => {
     setStarting(true);
-    const names = ["particles", "box", "iterations", "seed", "memory"] as const;
-    const wishes = Object.fromEntries(names.flatMap((name) => wish(query, name)));
     await startBuiltIn(wishes, runtimeChoice.value);
   };
   return (
     <div class="refine-landing">
       <section class="refine-lead">
+        <Back />
         <h1>A structure from noise, in this tab</h1>
         <p class="lead">
           CryoTile refines single-particle cryo-EM maps as RELION does, on your own graphics card or
@@ -131,8 +167,8 @@ export function Landing({ route }: RoomProps) {
             Refine the built-in set
           </button>
           <p class="small quiet">
-            {count(Number(query.get("particles") ?? builtIn.plan.count))} particles of{" "}
-            {query.get("box") ?? builtIn.plan.box} pixels, made here from a seed
+            {counted(wishes.particles ?? builtIn.plan.count, "particle")} of {wishes.box ?? builtIn.plan.box}{" "}
+            pixels, made here from a seed
           </p>
         </div>
         <div class="refine-own">

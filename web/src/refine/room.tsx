@@ -1,5 +1,5 @@
 import "./refine.css";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { RoomProps } from "../shell/rooms.js";
 import { go } from "../shell/route.js";
 import { Notice } from "../shell/ui.js";
@@ -42,6 +42,13 @@ export default function Refine({ route }: RoomProps) {
     };
   }, []);
   const [place] = route.parts;
+  const seen = useRef(place);
+  useEffect(() => {
+    if (seen.current === place) return;
+    seen.current = place;
+    document.getElementById("content")?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }, [place]);
   return (
     <>
       {over && <div class="refine-over">Drop a folder with a particle STAR file and its stacks</div>}

@@ -1,5 +1,6 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { counted } from "../../../src/app/report/numbers.js";
 import { type RuntimeChoice, runtimeChoices } from "../job/words.js";
 
 const names: Readonly<Record<RuntimeChoice, string>> = {
@@ -23,7 +24,7 @@ async function ask(): Promise<void> {
   }
 }
 
-const cores = `${navigator.hardwareConcurrency} cores`;
+const cores = counted(navigator.hardwareConcurrency, "core");
 
 /** What a choice means on this machine. */
 function meaning(choice: RuntimeChoice): string {

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Session } from "../job/session.js";
+import { busyJobs } from "../job/store.js";
 import { formatHash } from "../shell/route.js";
 import { Notice } from "../shell/ui.js";
 import { RunView } from "../view/run-view.js";
@@ -8,7 +9,7 @@ import { FileInput } from "./file-input.js";
 import { filesOf, type Handles, keptHandles } from "./handles.js";
 import { MemoryField } from "./memory-field.js";
 import { RuntimeField } from "./runtime-choice.js";
-import { goOn, openSession } from "./state.js";
+import { openSession } from "./state.js";
 
 const states: Readonly<Record<Session["state"]["value"], string>> = {
   resting: "Not running",
@@ -87,7 +88,7 @@ function Controls({ session }: { readonly session: Session }) {
                 type="button"
                 class="primary"
                 disabled={needsInput}
-                onClick={() => goOn(session, runtime, memory)}
+                onClick={() => session.goOn(runtime, memory)}
               >
                 {done === undefined ? "Start again" : `Continue after iteration ${done}`}
               </button>
@@ -128,13 +129,12 @@ export function SessionView({ id }: { readonly id: string }) {
   useEffect(() => {
     openSession(id).then((found) => setSession(found ?? "missing"));
   }, [id]);
-  const running = typeof session === "object" && session.live.value;
+  const resting = typeof session === "object" && session.state.value === "resting";
+  const [elsewhere, setElsewhere] = useState(false);
   useEffect(() => {
-    if (!running) return;
-    const leave = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener("beforeunload", leave);
-    return () => removeEventListener("beforeunload", leave);
-  }, [running]);
+    if (!resting) return setElsewhere(false);
+    busyJobs().then((busy) => setElsewhere(busy(id)));
+  }, [resting, id]);
   if (session === undefined) return null;
   if (session === "missing")
     return (
@@ -149,7 +149,7 @@ export function SessionView({ id }: { readonly id: string }) {
       <header class="room-head">
         <h1>{session.job.title}</h1>
         <p class="quiet" role="status">
-          {states[state]}
+          {elsewhere ? "Running in another tab" : states[state]}
         </p>
       </header>
       {session.notices.value.map((text) => (
@@ -159,12 +159,17 @@ export function SessionView({ id }: { readonly id: string }) {
       {!session.stored && (
         <Notice>This browser stores nothing for pages: results are gone when the tab is closed.</Notice>
       )}
+      {elsewhere && (
+        <Notice>
+          Another tab works on this refinement; here it stands as it was when this page was opened.
+        </Notice>
+      )}
       <RunView
         model={session}
         waiting={<Waiting session={session} />}
         after={session.saved.value !== undefined && <Downloads session={session} />}
       >
-        <Controls session={session} />
+        {!elsewhere && <Controls session={session} />}
       </RunView>
     </>
   );

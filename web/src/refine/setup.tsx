@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { count, counted, memory } from "../../../src/app/report/numbers.js";
+import { counted, memory } from "../../../src/app/report/numbers.js";
 import { UserError } from "../../../src/errors.js";
 import { pointGroup } from "../../../src/geometry/symmetry.js";
 import { sphereFile } from "../job/given-files.js";
@@ -9,7 +9,7 @@ import { formatHash } from "../shell/route.js";
 import { Notice } from "../shell/ui.js";
 import { Mosaic } from "../view/mosaic.js";
 import { viewWorker } from "../view/viewer.js";
-import { defaultsFor, type SetupChoices } from "./defaults.js";
+import { defaultsFor, type SetupChoices, startFor } from "./defaults.js";
 import { Field, Numeric } from "./field.js";
 import type { Given } from "./give.js";
 import { MemoryField } from "./memory-field.js";
@@ -42,6 +42,7 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
   const wrongSymmetry = symmetryProblem(choices.symmetry);
   const width = particles.box * particles.pixelSize;
   const maps = fitting(particles);
+  const others = survey.maps.length + survey.otherVolumes - maps.length;
   const submit = async (event: Event) => {
     event.preventDefault();
     try {
@@ -68,7 +69,11 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
           <Field
             wide
             label="Particles"
-            hint={`${particles.box} pixels of ${particles.pixelSize} Å, ${particles.voltage} kV, ${counted(particles.stacks, "stack")}`}
+            hint={[
+              `${particles.box} pixels of ${particles.pixelSize} Å`,
+              ...(particles.voltage === undefined ? [] : [`${particles.voltage} kV`]),
+              counted(particles.stacks, "stack"),
+            ].join(", ")}
           >
             {(ids) => (
               <select
@@ -91,17 +96,15 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
           <Field
             wide
             label="Starting map"
-            {...(survey.maps.length > maps.length && {
-              hint: `${survey.maps.length - maps.length} more have another box or pixel size than the particles.`,
+            {...(others > 0 && {
+              hint: `${others} more ${others === 1 ? "is no cube with" : "are no cubes with"} the box and pixel size of the particles.`,
             })}
           >
             {(ids) => (
               <select
                 {...ids}
                 value={choices.reference}
-                onChange={({ currentTarget: { value } }) =>
-                  setChoices({ ...choices, ...defaultsFor(particles, fitting(particles), value) })
-                }
+                onChange={({ currentTarget: { value } }) => set(startFor(particles, value, choices.diameter))}
               >
                 {maps.map(({ path }) => (
                   <option key={path} value={path}>
@@ -247,7 +250,8 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
         </fieldset>
         {particles.missing.length > 0 && (
           <Notice kind="problem">
-            {particles.missing.length} of {particles.stacks} stacks are not among the files, such as{" "}
+            Of {counted(particles.stacks, "stack")}, {particles.missing.length}{" "}
+            {particles.missing.length === 1 ? "is" : "are"} not among the files, such as{" "}
             {particles.missing[0]}. Give a folder that holds them too.
           </Notice>
         )}
@@ -303,12 +307,12 @@ export function Setup() {
         <Notice kind="problem">{problem}</Notice>
       ) : survey === undefined ? (
         <p class="lead quiet" role="status">
-          Reading {count(given.files.length)} files
+          Reading {counted(given.files.length, "file")}
         </p>
       ) : survey.particles.length === 0 ? (
         <Notice kind="problem">
           {survey.problems.length === 0
-            ? `None of the ${given.files.length} files is a STAR file: give a folder with a particle STAR file and its stacks.`
+            ? `There is no STAR file in ${counted(given.files.length, "file")}: give a folder with a particle STAR file and its stacks.`
             : survey.problems.map(({ message }) => message).join("; ")}
         </Notice>
       ) : (

@@ -1,7 +1,8 @@
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { builtIn, builtInChoices } from "../job/built-in-facts.js";
 import { canStore } from "../job/folder.js";
 import type { StoredJob } from "../job/job.js";
+import { running } from "../job/running.js";
 import { Session } from "../job/session.js";
 import { storedJob } from "../job/store.js";
 import { type Choices, type RuntimeChoice, usualMemory, wordsOf } from "../job/words.js";
@@ -11,6 +12,14 @@ import { keepHandles } from "./handles.js";
 
 /** Jobs that were started or opened since the page was, by name. */
 const sessions = new Map<string, Session>();
+
+// In whatever room one is: closing the tab ends what runs in it.
+effect(() => {
+  if (running.value === undefined) return;
+  const leave = (event: BeforeUnloadEvent) => event.preventDefault();
+  addEventListener("beforeunload", leave);
+  return () => removeEventListener("beforeunload", leave);
+});
 
 /** Files that the visitor gave and that no job has taken yet. */
 export const pending = signal<Given | undefined>(undefined);
@@ -83,14 +92,7 @@ export async function startBuiltIn(wishes: BuiltInWishes, runtime: RuntimeChoice
   };
   const choices = { ...builtInChoices, iterations, seed };
   const session = await newSession({ title: "Built-in set", choices, runtime, memory }, true);
-  session.run({
-    given: [],
-    simulate: plan,
-    keepInput: false,
-    goOn: false,
-    runtime,
-    memory,
-  });
+  session.begin({ given: [], simulate: plan, runtime, memory });
   go("refine", [session.job.id]);
 }
 
@@ -104,10 +106,8 @@ export async function startGiven(
   const session = await newSession(job, keepInput && (await canStore()));
   session.give(files);
   if (!session.job.inputStored && session.stored) await keepHandles(session.job.id, handles);
-  session.run({
+  session.begin({
     given: files,
-    keepInput: session.job.inputStored,
-    goOn: false,
     runtime: job.runtime,
     memory: job.memory,
     ...(sphere === undefined ? {} : { sphere: { ...sphere, diameter: job.choices.diameter } }),
@@ -128,9 +128,8 @@ export async function openSession(id: string): Promise<Session | undefined> {
   return session;
 }
 
-export const forgetSession = (id: string): boolean => sessions.delete(id);
+/** Jobs of this page that the browser does not store. */
+export const heldJobs = (): StoredJob[] =>
+  [...sessions.values()].flatMap(({ stored, job }) => (stored ? [] : [job])).reverse();
 
-/** Go on from the last finished iteration. */
-export function goOn(session: Session, runtime: RuntimeChoice, memory: number): void {
-  session.run({ given: session.given, keepInput: false, goOn: true, runtime, memory });
-}
+export const forgetSession = (id: string): boolean => sessions.delete(id);

@@ -7,9 +7,18 @@ export interface Route {
   readonly query: URLSearchParams;
 }
 
+/** A part of an address; as it stands where its escapes are none. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 export function parseHash(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
-  const [room = "", ...parts] = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const [room = "", ...parts] = path.split("/").filter(Boolean).map(decoded);
   return { room, parts, query: new URLSearchParams(query) };
 }
 

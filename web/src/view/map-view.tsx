@@ -18,6 +18,7 @@ const arrows: Readonly<Record<string, readonly [number, number, number]>> = {
   ArrowUp: [0, 10, 1],
   ArrowDown: [0, -10, 1],
   "+": [0, 0, 1.15],
+  "=": [0, 0, 1.15],
   "-": [0, 0, 1 / 1.15],
 };
 
@@ -29,9 +30,11 @@ export function MapView({ shown, label }: { readonly shown: NamedMap; readonly l
   const [level, setLevel] = useState<number>();
   const [turning, setTurning] = useState(!reducedMotion.value);
   const { map, name } = shown;
-  const most = Math.max(1, Math.floor(((map.largest - map.mean) / map.deviation) * 10) / 10);
-  const sigmas = Math.min(level ?? (map.startLevel - map.mean) / map.deviation, most);
-  const density = map.mean + sigmas * map.deviation;
+  // Of a map without any density, such as that of an empty class, nothing is drawn.
+  const deviation = map.deviation || 1;
+  const most = Math.max(1, Math.floor(((map.largest - map.mean) / deviation) * 10) / 10);
+  const sigmas = Math.min(level ?? (map.startLevel - map.mean) / deviation, most);
+  const density = map.mean + sigmas * deviation;
 
   useEffect(() => {
     let opened: MapScene | undefined;
@@ -64,7 +67,10 @@ export function MapView({ shown, label }: { readonly shown: NamedMap; readonly l
   }, [scene, name, density, map]);
   const dark = isDark();
   useEffect(() => scene?.colour(dark ? colours.dark : colours.light), [scene, dark]);
-  useEffect(() => scene?.turning(turning && !reducedMotion.value), [scene, turning, reducedMotion.value]);
+  useEffect(() => {
+    if (reducedMotion.value) setTurning(false);
+  }, [reducedMotion.value]);
+  useEffect(() => scene?.turning(turning), [scene, turning]);
 
   return (
     <div class="map-view">

@@ -36,6 +36,7 @@ function useMaps(model: RunModel): { maps: readonly NamedMap[]; problem: string 
   useEffect(() => {
     if (saved === undefined) return;
     let current = true;
+    let again: ReturnType<typeof setTimeout>;
     const read = async () => {
       const found: NamedMap[] = [];
       for (const name of saved.maps)
@@ -47,9 +48,18 @@ function useMaps(model: RunModel): { maps: readonly NamedMap[]; problem: string 
         return found;
       });
     };
-    read().catch((error: Error) => current && setProblem(error.message));
+    // A job whose files are being copied may list a map before it is there.
+    const attempt = () => {
+      read().catch((error: Error) => {
+        if (!current) return;
+        setProblem(error.message);
+        again = setTimeout(attempt, 5000);
+      });
+    };
+    attempt();
     return () => {
       current = false;
+      clearTimeout(again);
     };
   }, [saved, model]);
   return { maps, problem };
@@ -91,7 +101,12 @@ function Figure({ id, title, summary, svg, legend, wide }: DrawnFigure) {
         <p>{summary}</p>
       </figcaption>
       {/* Drawn by the report, which escapes what it is given. */}
-      <div class="drawing" dangerouslySetInnerHTML={{ __html: svg }} />
+      <div
+        class="drawing"
+        // On a narrow screen wide figures scroll, by keyboard too.
+        {...(wide && { tabIndex: 0, role: "group", "aria-label": title })}
+        dangerouslySetInnerHTML={{ __html: svg }}
+      />
       {legend.length > 0 && (
         <ul class="legend">
           {legend.map(({ label, colour }) => (
@@ -142,10 +157,10 @@ function Measures({ record, live }: { readonly record: JobRecord; readonly live:
   const seconds = secondsLeft(record);
   const rate = useRef<number | undefined>(undefined);
   if (progress !== undefined) rate.current = progress.rate;
-  const resolution = last === undefined ? unknown : angstrom(last.resolution).replace(" Å", "");
+  const [resolution, unit = ""] = angstrom(last?.resolution).split(" ");
   return (
     <dl class="measures">
-      <Measure large name="Resolution" value={resolution} unit="Å" />
+      <Measure large name="Resolution" value={resolution} unit={unit} />
       <Measure
         name="Iteration"
         value={last?.iteration ?? start.from}
@@ -235,7 +250,7 @@ export function RunView({
         <section class="run-map" aria-label="Map">
           {problem !== undefined && <Notice kind="problem">The map cannot be shown: {problem}</Notice>}
           {shown === undefined ? (
-            <div class="run-waiting">{waiting}</div>
+            problem === undefined && <div class="run-waiting">{waiting}</div>
           ) : (
             <>
               {maps.length > 1 && (

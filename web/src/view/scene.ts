@@ -60,6 +60,8 @@ export function openScene(canvas: HTMLCanvasElement): MapScene {
   scene.add(mesh);
   const controls = new OrbitControls(camera, canvas);
   controls.enablePan = false;
+  // A finger that goes up or down scrolls the page, which the view may fill.
+  canvas.style.touchAction = "pan-y";
   controls.minDistance = 0.4;
   controls.maxDistance = 4;
   controls.autoRotateSpeed = 60 / turn;

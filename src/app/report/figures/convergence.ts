@@ -1,6 +1,14 @@
 import * as Plot from "@observablehq/plot";
 import { count, fixed, percent, short } from "../numbers.js";
-import { classColours, classLegend, draw, type Figure, iterationAxis, iterationLine } from "../plot.js";
+import {
+  classColours,
+  classLegend,
+  draw,
+  type Figure,
+  iterationAxis,
+  iterationBars,
+  iterationLine,
+} from "../plot.js";
 import type { IterationEvent, JobRecord } from "../record.js";
 import { className } from "./spectra.js";
 
@@ -127,17 +135,7 @@ export function classSizesFigure({ iterations, start }: JobRecord): Figure | und
   const drawing = draw("classes", title, summary, {
     x: iterationAxis(iterations.map(({ iteration }) => iteration)),
     y: { domain: [0, 100], label: "Particles (%)", labelArrow: "none" },
-    marks: [
-      Plot.rect(rows, {
-        x1: (row) => row.iteration - 0.42,
-        x2: (row) => row.iteration + 0.42,
-        y1: "from",
-        y2: "to",
-        fill: "colour",
-        stroke: "var(--paper)",
-        strokeWidth: 0.75,
-      }),
-    ],
+    marks: [iterationBars(rows, iterations.length)],
     color: { type: "identity" },
   });
   return {

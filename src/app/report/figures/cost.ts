@@ -1,7 +1,7 @@
 import * as Plot from "@observablehq/plot";
 import { phases } from "../../../em/phase-clock.js";
 import { byteUnit, counted, duration, fixed, memory, percent } from "../numbers.js";
-import { draw, type Figure, iterationAxis, phaseColour } from "../plot.js";
+import { draw, type Figure, iterationAxis, iterationBars, phaseColour } from "../plot.js";
 import type { JobRecord } from "../record.js";
 
 type Points = readonly (readonly [number, number])[];
@@ -94,17 +94,7 @@ export function phasesFigure({ iterations }: JobRecord): Figure | undefined {
     x: iterationAxis(iterations.map(({ iteration }) => iteration)),
     y: { domain: [0, 100], label: "Time (%)", labelArrow: "none" },
     color: { type: "identity" },
-    marks: [
-      Plot.rect(rows, {
-        x1: (row) => row.iteration - 0.42,
-        x2: (row) => row.iteration + 0.42,
-        y1: "from",
-        y2: "to",
-        fill: "colour",
-        stroke: "var(--paper)",
-        strokeWidth: 0.75,
-      }),
-    ],
+    marks: [iterationBars(rows, iterations.length)],
   });
   const legend = phases.map((label, index) => ({ label, colour: phaseColour(index) }));
   return { id: "phases", title, summary, drawings: [drawing], legend };

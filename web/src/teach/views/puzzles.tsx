@@ -187,6 +187,8 @@ export function PeakPuzzle() {
           {words.steps.peak.answer}
           <input
             inputMode="numeric"
+            required
+            pattern="[\d\s.,]*\d[\d\s.,]*"
             value={answer}
             onInput={({ currentTarget }) => setAnswer(currentTarget.value)}
           />
