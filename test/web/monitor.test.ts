@@ -75,6 +75,18 @@ describe("the monitor's server", () => {
     rmSync(root, { recursive: true, force: true });
   });
 
+  test("says when the folder of the job is gone, and goes on when it is back", async () => {
+    const [here, away] = [join(root, "job"), join(root, "moved")];
+    renameSync(here, away);
+    const gone = await ask(monitor, "/api/files", token);
+    renameSync(away, here);
+    expect([gone.status, gone.body]).toEqual([
+      404,
+      "the folder of the job is gone; start cryotile monitor again where it is\n",
+    ]);
+    expect((await ask(monitor, "/api/files", token)).status).toBe(200);
+  });
+
   test("gives the page, and the job's files from a byte on", async () => {
     const index = await ask(monitor, "/?token=anything");
     expect([index.status, index.headers["content-type"]]).toEqual([200, "text/html; charset=utf-8"]);

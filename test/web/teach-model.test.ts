@@ -28,6 +28,7 @@ import {
   programCapacity,
   replayTo,
 } from "../../web/src/teach/model/memory.js";
+import { envelope, lives } from "../../web/src/teach/model/outline.js";
 import {
   checkPeak,
   checkScope,
@@ -152,6 +153,33 @@ describe("memory", () => {
       }
       expect(end).toBe(layout.tops[event]);
     }
+  });
+
+  test("pictures of long traces cover what those of all events do, with far fewer pieces", async () => {
+    const layout = layOut(parseTrace(await keptTrace(), "refinement.json"));
+    expect(lives(layout.blocks, 1)).toHaveLength(layout.blocks.length);
+    expect(envelope(layout.tops, 1).map(({ value }) => value)).toEqual([...layout.tops]);
+    const step = 40;
+    const drawn = lives(layout.blocks, step);
+    expect(drawn.length).toBeLessThan(layout.blocks.length / 2);
+    for (const { from, to, offset, padded } of layout.blocks)
+      expect(
+        drawn.some(
+          (one) => one.from <= from && one.to >= to && one.low <= offset && one.high >= offset + padded,
+        ),
+      ).toBe(true);
+    const line = envelope(layout.tops, step);
+    expect(line.length).toBeLessThanOrEqual(2 * Math.ceil(layout.tops.length / step));
+    for (let first = 0; first < layout.tops.length; first += step) {
+      const own = layout.tops.slice(first, first + step);
+      const found = line.filter(({ at }) => first <= at && at < first + step).map(({ value }) => value);
+      expect([Math.min(...found), Math.max(...found)]).toEqual([Math.min(...own), Math.max(...own)]);
+    }
+    // No rectangle is higher than the peak of what it covers.
+    for (const { from, to, high } of drawn)
+      expect(high).toBeLessThanOrEqual(
+        Math.max(...layout.tops.slice(Math.floor(from / step) * step, Math.ceil(to / step) * step)),
+      );
   });
 
   test("the published failure: bytes asked, largest hole, free in all", () => {

@@ -166,7 +166,11 @@ function checkToken(given: string | string[] | undefined, token: string): void {
 /** Plain files of the job folder itself, by name; links are left out, they may lead elsewhere. */
 async function jobFiles(folder: string): Promise<{ name: string; size: number; modified: number }[]> {
   const files: { name: string; size: number; modified: number }[] = [];
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    throw new Refusal(404, "the folder of the job is gone; start cryotile monitor again where it is");
+  });
+  for (const entry of entries) {
     if (!entry.isFile() || !told.test(entry.name)) continue;
     // A file may go between the two looks.
     const stat = await lstat(join(folder, entry.name)).catch(() => undefined);

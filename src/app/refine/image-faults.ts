@@ -3,6 +3,7 @@ import type { Refinement } from "../../em/refinement.js";
 import { UserError } from "../../errors.js";
 import { type PixelStatistics, statisticsOf } from "../../formats/mrc/index.js";
 import { formatImageName } from "../../formats/star/index.js";
+import { count } from "../report/numbers.js";
 import type { IterationFiles } from "./file-names.js";
 import type { ImageStore } from "./image-store.js";
 
@@ -24,7 +25,7 @@ export function refuseWildImages({ deviation }: ImageStore, set: ParticleSet): v
   const wild = [...deviation.keys()].filter((p) => deviation[p] > wildNoise * usual);
   if (wild.length > 0)
     throw new UserError(
-      `${wild.length} of ${set.count} images have more than ${wildNoise} times the noise of the others: ${listed(wild, set)}; normalise them (relion_preprocess --norm), remove their rows from the STAR file, or take them as they are with --dont_check_norm`,
+      `${count(wild.length)} of ${count(set.count)} images have more than ${wildNoise} times the noise of the others: ${listed(wild, set)}; normalise them (relion_preprocess --norm), remove their rows from the STAR file, or take them as they are with --dont_check_norm`,
     );
 }
 
@@ -32,7 +33,7 @@ export function refuseWildImages({ deviation }: ImageStore, set: ParticleSet): v
 export function refuseBadImages({ notFinite }: ImageStore, set: ParticleSet): void {
   if (notFinite.length > 0)
     throw new UserError(
-      `${notFinite.length} of ${set.count} images have pixels that are not finite numbers: ${listed(notFinite, set)}; remove their rows from the STAR file or extract them again`,
+      `${count(notFinite.length)} of ${count(set.count)} images have pixels that are not finite numbers: ${listed(notFinite, set)}; remove their rows from the STAR file or extract them again`,
     );
 }
 
@@ -45,11 +46,11 @@ export function imageWarnings(
   const warnings: string[] = [];
   if (constant.length > 0)
     warnings.push(
-      `${constant.length} of ${set.count} images are constant: ${listed(constant, set)}; they tell nothing, remove their rows from the STAR file`,
+      `${count(constant.length)} of ${count(set.count)} images are constant: ${listed(constant, set)}; they tell nothing, remove their rows from the STAR file`,
     );
   if (checkNorm && notNormalised.length > 0)
     warnings.push(
-      `${notNormalised.length} of ${set.count} images have a background that is not normalised to mean 0 and standard deviation 1: ${listed(notNormalised, set)}; normalise them (relion_preprocess --norm), check --particle_diameter, or say --dont_check_norm`,
+      `${count(notNormalised.length)} of ${count(set.count)} images have a background that is not normalised to mean 0 and standard deviation 1: ${listed(notNormalised, set)}; normalise them (relion_preprocess --norm), check --particle_diameter, or say --dont_check_norm`,
     );
   return warnings;
 }
@@ -82,6 +83,6 @@ export function refuseFailures(
 ): void {
   if (failed > failedShare * set.count)
     throw new UserError(
-      `${failed} of ${set.count} particles failed in iteration ${iteration}: look at the images (cryotile info) and at --particle_diameter, the pixel size and the reference; ${files.optimiser} holds what was found`,
+      `${count(failed)} of ${count(set.count)} particles failed in iteration ${iteration}: look at the images (cryotile info) and at --particle_diameter, the pixel size and the reference; ${files.optimiser} holds what was found`,
     );
 }

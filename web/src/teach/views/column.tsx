@@ -26,7 +26,7 @@ export function Column({
     <Figure
       note={
         own === undefined
-          ? fill(column.held, { count: held.length })
+          ? fill([column.none, column.one][held.length] ?? column.held, { count: held.length })
           : fill(column.place, {
               name: own.name,
               bytes: own.bytes,

@@ -1,25 +1,23 @@
 import type { TargetedPointerEvent } from "preact";
 import { useMemo } from "preact/hooks";
-import { type Scope, scopes } from "../../../../src/runtime/arena.js";
-import type { BlockLife, TraceLayout } from "../model/memory.js";
+import { scopes } from "../../../../src/runtime/arena.js";
+import type { TraceLayout } from "../model/memory.js";
+import { envelope, lives, type Rectangle } from "../model/outline.js";
 import { Figure } from "../parts.js";
 import { bytesText, From, fill, words } from "../text.js";
 
 const [width, tall] = [600, 300];
+/** Columns that the widest screen tells apart. */
+const columns = 4000;
 
-/** The lives of all blocks of a scope as one path. */
+/** Rectangles as one path. */
 const areaOf = (
-  blocks: readonly BlockLife[],
-  scope: Scope,
+  rectangles: readonly Rectangle[],
   x: (event: number) => number,
   y: (bytes: number) => number,
 ) =>
-  blocks
-    .filter((block) => block.scope === scope)
-    .map(
-      ({ from, to, offset, padded }) =>
-        `M${x(from)} ${y(offset)}V${y(offset + padded)}H${x(to)}V${y(offset)}z`,
-    )
+  rectangles
+    .map(({ from, to, low, high }) => `M${x(from)} ${y(low)}V${y(high)}H${x(to)}V${y(low)}z`)
     .join("");
 
 /** The top pointer over the events of a trace, with the blocks under it. */
@@ -47,7 +45,10 @@ export function Timeline({
   const picture = useMemo(() => {
     const x = (at: number) => (width * at) / count;
     const y = (bytes: number) => tall - (tall * bytes) / height;
-    const line = Array.from(tops, (top, at) => `${at === 0 ? "M" : "L"}${x(at)} ${y(top)}H${x(at + 1)}`);
+    const step = Math.ceil(count / columns);
+    const line = envelope(tops, step).map(
+      ({ at, value }) => `${at === 0 ? "M" : "L"}${x(at)} ${y(value)}H${x(at + 1)}`,
+    );
     const spoken = fill(planned === undefined ? timeline.spoken : timeline.planned, {
       name,
       peak: bytesText(peak),
@@ -56,7 +57,18 @@ export function Timeline({
     return (
       <svg viewBox={`0 0 ${width} ${tall}`} preserveAspectRatio="none" role="img" aria-label={spoken}>
         {scopes.map((scope) => (
-          <path key={scope} d={areaOf(blocks, scope, x, y)} fill={`url(#teach-${scope})`} />
+          <path
+            key={scope}
+            d={areaOf(
+              lives(
+                blocks.filter((block) => block.scope === scope),
+                step,
+              ),
+              x,
+              y,
+            )}
+            fill={`url(#teach-${scope})`}
+          />
         ))}
         <path d={line.join("")} class="teach-top" />
         {planned !== undefined && <path d={`M0 ${y(planned) + 1}H${width}`} class="teach-plan" />}
