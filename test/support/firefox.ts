@@ -8,10 +8,18 @@ const path = (process.env.PATH ?? "")
   .flatMap((folder) => ["firefox", "firefox-esr"].map((name) => join(folder, name)))
   .find((file) => existsSync(file));
 
+/** WebGPU on whatever Vulkan driver there is, which Firefox would refuse as untested. */
+const anyWebGpu = { "dom.webgpu.enabled": true, "gfx.webgpu.ignore-blocklist": true };
+
 /** A headless Firefox, driven by WebDriver BiDi. */
-export function launchFirefox(): Promise<Browser> {
+export function launchFirefox({ webGpu = false } = {}): Promise<Browser> {
   if (path === undefined) throw new Error("no Firefox on PATH");
-  return launch({ browser: "firefox", executablePath: path, headless: true });
+  return launch({
+    browser: "firefox",
+    executablePath: path,
+    headless: true,
+    extraPrefsFirefox: webGpu ? anyWebGpu : { "dom.webgpu.enabled": false },
+  });
 }
 
 /** A suite that needs Firefox. Without one it is reported as skipped, except under CI, where it fails. */
