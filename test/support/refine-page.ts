@@ -81,6 +81,8 @@ export function writeFiles(folder: string, files: ReadonlyMap<string, Buffer>, o
 /** Drop files or folders of this machine on the page, as a file manager does. */
 export async function drop(page: Page, files: string[]): Promise<void> {
   await page.locator("h1").waitFor();
+  // What is drawn listens only after that: effects run within 100 ms of a frame.
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 200))));
   const devtools = await page.context().newCDPSession(page);
   const data = { items: [], files, dragOperationsMask: 1 };
   for (const type of ["dragEnter", "dragOver", "drop"] as const)
