@@ -6,6 +6,8 @@ import { projectSlices, sliceParams } from "./projection.js";
 
 /** Side of the output tile of diff2_gemm and diff2_tiled, and of coarse_energy. Also in the kernels. */
 export const tileSides = { gemm: 128, tiled: 32, energy: 64 } as const;
+/** Pixels of a particle that a workgroup of `noise_terms` takes. */
+const termPixels = 32;
 
 const operandModes = { products: 0, correlation: 1, tiles: 2 } as const;
 
@@ -325,17 +327,17 @@ export const expectationOperations: Operations<Launcher, ExpectationOperation> =
         pixels,
         made,
       );
-    await threads(
-      gpu,
-      "noise_terms",
-      batch.count * pixels.count,
-      {
+    await gpu.run("noise_terms", {
+      over: { groups: batch.count * Math.ceil(pixels.count / termPixels) },
+      cost: Math.max(1, viewCount / batch.count),
+      params: {
+        count: batch.count * pixels.count,
         pixels: pixels.count,
         rows_a_class: pass.rows,
         first_row: pass.childSlices?.firstRow ?? 0,
         all_rows: Number(pass.childSlices !== undefined),
       },
-      {
+      buffers: {
         starts: pass.viewStart_i,
         slices: pass.childSlices?.slices_ok ?? made,
         sums,
@@ -344,7 +346,6 @@ export const expectationOperations: Operations<Launcher, ExpectationOperation> =
         orientation: pass.orientation_v,
         terms: pass.terms_cik,
       },
-      Math.max(1, viewCount / batch.count),
-    );
+    });
   },
 };
