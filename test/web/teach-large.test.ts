@@ -130,7 +130,8 @@ describeChromium("the case of 64 pixels in the Teach room", () => {
     const notes = await page.locator(".teach-stage figcaption").allTextContents();
     expect(notes[1]).toContain("read 72 times");
     expect(notes[2]).toContain("read 720 times");
-  });
+    // The pointer waits for the software adapter, which compiles the kernels of the badges in the thread that draws.
+  }, 180_000);
 
   test("tiles: the workgroup of the chosen cell, its parts and reads", async () => {
     await open("gsd/tile?case=64&hide=guess&i=7&o=70&t=5");
