@@ -86,7 +86,11 @@ describeChromium("the case of 64 pixels in the Teach room", () => {
     await expect.poll(() => page.url()).toContain(`k=${k + 1}`);
   });
 
-  test("the table: the chosen cell by URL, keys and pointer, in words", async () => {
+  // Once, on a loaded machine, it stood still until its time was over: the pointer waits for what draws, which is a processor here.
+  test("the table: the chosen cell by URL, keys and pointer, in words", {
+    timeout: 90_000,
+    retry: 1,
+  }, async () => {
     await open("gsd/table?case=64&i=2&o=30&t=0");
     const told = async (i: number, o: number, t: number) => {
       const value = full[sampleOf(shape, i, o, t)];
@@ -130,8 +134,7 @@ describeChromium("the case of 64 pixels in the Teach room", () => {
     const notes = await page.locator(".teach-stage figcaption").allTextContents();
     expect(notes[1]).toContain("read 72 times");
     expect(notes[2]).toContain("read 720 times");
-    // The pointer waits for the software adapter, which compiles the kernels of the badges in the thread that draws.
-  }, 180_000);
+  });
 
   test("tiles: the workgroup of the chosen cell, its parts and reads", async () => {
     await open("gsd/tile?case=64&hide=guess&i=7&o=70&t=5");
