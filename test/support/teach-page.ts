@@ -32,3 +32,9 @@ export async function drawn(page: Page, place: string): Promise<void> {
   const step = /^\w+\/(\w+)/.exec(place)?.[1];
   await page.locator(`[data-step=${step}] .teach-stage > :is(.teach-stack, .teach-guess)`).waitFor();
 }
+
+/** The number beside a name in the figures of a step, without groups and unit. */
+export async function measured(page: Page, name: string): Promise<number> {
+  const box = page.locator(".teach-stage .measure", { has: page.getByText(name, { exact: true }) });
+  return Number.parseFloat(((await box.locator("dd").textContent()) ?? "").replaceAll(",", ""));
+}

@@ -1,31 +1,15 @@
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { violations } from "../support/axe.js";
 import { launchBrowser } from "../support/browser.js";
 import { describeChromium } from "../support/chromium.js";
 import { servePage } from "../support/page.js";
 import { atEnd, openPage, startBuiltIn } from "../support/refine-page.js";
 
 const built = resolve(import.meta.dirname, "../../dist/web");
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** Violations of WCAG 2.2 A and AA and of good practice, as axe-core finds them. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  return page.evaluate(async () => {
-    const { violations } = await (
-      globalThis as unknown as {
-        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      }
-    ).axe.run();
-    return violations.map(
-      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`,
-    );
-  });
-}
 
 describeChromium("the page", () => {
   let browser: Browser;

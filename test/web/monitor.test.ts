@@ -23,6 +23,7 @@ import { cliPath, runCli } from "../support/cli.js";
 import { servePage } from "../support/page.js";
 import { atEnd, drop, iterationsShown, openPage } from "../support/refine-page.js";
 import { describeRelion, runTool } from "../support/relion.js";
+import { measured } from "../support/teach-page.js";
 import { eventsOf, shortRun, tinyFolder } from "../support/tiny-job.js";
 
 const page = resolve(import.meta.dirname, "../../dist/web");
@@ -318,13 +319,7 @@ describeChromium("monitor", () => {
       await watched.click();
       await tab.getByText("drawn, asked every second.").waitFor();
       await tab.getByText(/^Iteration \d+\. Its events are kept for \d+ s now/).waitFor();
-      const value = async (name: string) => {
-        const text = await tab
-          .locator(".teach-stage .measure", { has: tab.getByText(name, { exact: true }) })
-          .locator("dd")
-          .textContent();
-        return Number((text ?? "").replace(/[, bytes]/g, ""));
-      };
+      const value = (name: string) => measured(tab, name);
       // The plan tells the peak to the byte.
       const peaks = async () => [await value("peak"), await value("planned peak")];
       await expect.poll(async () => new Set(await peaks()).size, { timeout: 30_000 }).toBe(1);

@@ -1,5 +1,4 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import type { Page } from "playwright-core";
 import { parseSync } from "vite";
@@ -8,6 +7,7 @@ import { makeCase } from "../../src/app/small-case/case.js";
 import { openReference } from "../../src/runtime/reference/index.js";
 import { computeDifferences } from "../../web/src/teach/model/gsd.js";
 import { hasCases, languageNames, places } from "../../web/src/teach/model/state.js";
+import { violations } from "../support/axe.js";
 import { describeChromium } from "../support/chromium.js";
 import { drawn, useTeachPage } from "../support/teach-page.js";
 
@@ -145,8 +145,6 @@ describe("words stand in the texts, not in the code", () => {
   });
 });
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
 describeChromium("the Teach room in German", () => {
   const opened = useTeachPage();
   let page: Page;
@@ -269,11 +267,8 @@ describeChromium("the Teach room in German", () => {
       found.push(...[...unfilled, ...points].map((text) => `${step}${own}: ${text}`));
       // Axe takes seconds a page: one step of each chapter.
       if (!["product", "stack", "groups", "race", "index"].includes(step)) continue;
-      await page.evaluate(axe);
-      const violations = (await page.evaluate(
-        "axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join(', ')))",
-      )) as string[];
-      found.push(...violations.map((violation) => `${step} ${violation}`));
+      const faults = await violations(page);
+      found.push(...faults.map((fault) => `${step} ${fault}`));
     }
     expect(found).toEqual([]);
   }, 180_000);

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
 import { makeCase } from "../../src/app/small-case/case.js";
@@ -10,14 +9,13 @@ import { computeDifferences, sampleOf } from "../../web/src/teach/model/gsd.js";
 import { record } from "../../web/src/teach/model/memory.js";
 import { spoiltLine, tileLine } from "../../web/src/teach/model/puzzles.js";
 import { places } from "../../web/src/teach/model/state.js";
+import { violations } from "../support/axe.js";
 import { launchBrowser } from "../support/browser.js";
 import { describeChromium } from "../support/chromium.js";
 import { sumsOver } from "../support/small-cases.js";
-import { drawn, useTeachPage } from "../support/teach-page.js";
+import { drawn, measured, useTeachPage } from "../support/teach-page.js";
 import { keptTrace } from "../support/teach-trace.js";
 import { asked, largest, total } from "../support/traces.js";
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** The numbers of the small case, here in Node. */
 const data = await makeCase();
@@ -216,13 +214,7 @@ describeChromium("the Teach room", () => {
       await tab.goto(`${server.url}#/teach/memory/stack`);
       await tab.getByRole("button", { name: "This tab, now" }).click();
       await tab.getByText(/Built-in set, asked every second/).waitFor({ timeout: 20_000 });
-      const value = async (name: string) => {
-        const text = await tab
-          .locator(".teach-stage .measure", { has: tab.getByText(name, { exact: true }) })
-          .locator("dd")
-          .textContent();
-        return Number((text ?? "").replace(/[, bytes]/g, ""));
-      };
+      const value = (name: string) => measured(tab, name);
       // The plan tells the peak to the byte, of a run that goes on too.
       const both = async () => [await value("peak"), await value("planned peak")];
       await expect.poll(async () => new Set(await both()).size, { timeout: 60_000 }).toBe(1);
@@ -400,11 +392,8 @@ describeChromium("the Teach room", () => {
             if (width > (await tab.evaluate(() => document.documentElement.scrollWidth)) - 1) {
               // Axe takes seconds a page: contrast and names do not depend on the widest screen.
               if (width === 3840) continue;
-              await tab.evaluate(axe);
-              const violations = (await tab.evaluate(
-                "axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join(', ')))",
-              )) as string[];
-              found.push(...violations.map((violation) => `${colorScheme} ${step} ${violation}`));
+              const faults = await violations(tab);
+              found.push(...faults.map((fault) => `${colorScheme} ${step} ${fault}`));
             } else found.push(`${step} is wider than ${width} px`);
           }
         }
