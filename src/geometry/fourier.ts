@@ -150,7 +150,8 @@ export function lowPass(
 
 /**
  * Fourier shell correlation of two half transforms of equal squares or cubes, shells 0 to n / 2 (Harauz & van Heel 1986, Optik 73:146);
- * 0 where a shell of either is empty. Agrees with `relion_image_handler --fsc`.
+ * 1 at shell 0, whose one element (the sums of the maps) has a sign only; 0 where a shell of either is empty. Agrees with
+ * `relion_image_handler --fsc`.
  */
 export function fourierShellCorrelation(a: HalfTransform, b: HalfTransform): Float64Array {
   const n = a.shape[0];
@@ -170,7 +171,9 @@ export function fourierShellCorrelation(a: HalfTransform, b: HalfTransform): Flo
     powerA[shell] += a.re[index] ** 2 + a.im[index] ** 2;
     powerB[shell] += b.re[index] ** 2 + b.im[index] ** 2;
   }
-  return cross.map((sum, shell) =>
+  const correlation = cross.map((sum, shell) =>
     powerA[shell] > 0 && powerB[shell] > 0 ? sum / Math.sqrt(powerA[shell] * powerB[shell]) : 0,
   );
+  correlation[0] = 1;
+  return correlation;
 }

@@ -143,11 +143,13 @@ describe("Fourier windows", () => {
     expect(counts.reduce((sum, n) => sum + n, 0)).toBe(40 - 3 - corners);
   });
 
-  test("the correlation of a map with itself is 1, with its negative -1", () => {
+  test("the correlation of a map with itself is 1, with its negative -1, and 1 at shell 0", () => {
     const t = realFft(random(512), [8, 8, 8]);
     const negative = { ...t, re: t.re.map((x) => -x), im: t.im.map((x) => -x) };
     for (const value of fourierShellCorrelation(t, t)) expect(value).toBeCloseTo(1, 12);
-    for (const value of fourierShellCorrelation(t, negative)) expect(value).toBeCloseTo(-1, 12);
+    const [origin, ...others] = fourierShellCorrelation(t, negative);
+    expect(origin).toBe(1);
+    for (const value of others) expect(value).toBeCloseTo(-1, 12);
   });
 
   test("a low pass keeps low shells, removes high ones and halves the shell of the resolution", () => {
