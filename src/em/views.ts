@@ -76,6 +76,30 @@ export interface ViewBlock {
   readonly mergedOrientation_v: Uint32Array;
 }
 
+const digitBits = 11;
+
+/** The places of `keys` by rising key; equal keys keep their order. A radix sort in plain loops: millions of views come here in an iteration. */
+function placesByKey(keys: Uint32Array): Uint32Array {
+  const count = keys.length;
+  let places = new Uint32Array(count);
+  let next = new Uint32Array(count);
+  let largest = 0;
+  for (let at = 0; at < count; at++) {
+    places[at] = at;
+    if (keys[at] > largest) largest = keys[at];
+  }
+  const mask = 2 ** digitBits - 1;
+  const starts = new Uint32Array(mask + 2);
+  for (let shift = 0; shift < 32 && largest >>> shift > 0; shift += digitBits) {
+    starts.fill(0);
+    for (let at = 0; at < count; at++) starts[((keys[at] >>> shift) & mask) + 1]++;
+    for (let digit = 0; digit < mask; digit++) starts[digit + 1] += starts[digit];
+    for (let at = 0; at < count; at++) next[starts[(keys[places[at]] >>> shift) & mask]++] = places[at];
+    [places, next] = [next, places];
+  }
+  return places;
+}
+
 /** Views `first` .. `end`, to be added to the results' rows from `firstRow` on, or one after the other where that is undefined. */
 export function viewBlock(
   views: Views,
@@ -88,22 +112,19 @@ export function viewBlock(
   const { number, particle, total, row } = someViews(views, first, end);
   const views_v2 = new Uint32Array(2 * count);
   const viewStart_i = new Uint32Array(particles + 1);
-  // By row, then by place: one number tells both, and numbers sort without a callback.
-  const order = new Float64Array(count);
   for (let view = 0; view < count; view++) {
     views_v2[2 * view] = number[view];
     views_v2[2 * view + 1] = particle[view];
     viewStart_i[particle[view] + 1]++;
-    order[view] = row[view] * count + view;
   }
   for (let i = 0; i < particles; i++) viewStart_i[i + 1] += viewStart_i[i];
-  order.sort();
+  const order = placesByKey(row);
   const members_v2 = new Uint32Array(2 * count);
   const merged_m2 = new Uint32Array(2 * (count + 1));
   const mergedOrientation_v = new Uint32Array(count);
   let merged = 0;
   for (let at = 0; at < count; at++) {
-    const view = order[at] % count;
+    const view = order[at];
     members_v2[2 * at] = view;
     members_v2[2 * at + 1] = particle[view];
     if (merged > 0 && mergedOrientation_v[merged - 1] === row[view]) continue;
