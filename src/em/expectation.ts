@@ -14,10 +14,13 @@ import type {
   Selection,
 } from "../runtime/contract.js";
 import { readScreenReport, type ScreenReport, screenReport } from "../runtime/screen-tables.js";
-import { selectCoarse, selectScored } from "../runtime/select-coarse.js";
-import { fineScratch, sumsScratch } from "../runtime/tables.js";
+import { selectCoarse } from "../runtime/select-coarse.js";
+import { fineScratch } from "../runtime/tables.js";
+import { addViews, allocViews } from "./add-views.js";
 import type { PhaseClock } from "./phase-clock.js";
-import { inRows, listViews, type ViewBlock, viewBlock } from "./views.js";
+import { selectListed } from "./select-listed.js";
+import { listViews } from "./views.js";
+import { within } from "./within.js";
 
 /** Factor of correlations: a difference in the last bit of a float32 correlation still tells weights apart. */
 const correlationScale = 2 ** 22;
@@ -198,7 +201,7 @@ export async function expectBatch(
     runs,
   };
   if (batch.listed === undefined) await selectSamples();
-  else await selectListed(batch.listed);
+  else await selectListed(runtime, model, batch, batch.listed, selection, options.correlation);
   // Downloads that are asked for together cost one wait.
   const [start, runStart, significant, told, coarseSums] = await Promise.all([
     runtime.download(compressed.start_i),
@@ -241,13 +244,7 @@ export async function expectBatch(
     translations_t2: model.childTranslations_t2,
     moments_i4,
   });
-  runtime.push("orientation");
-  let fine: Awaited<ReturnType<typeof sumViews>>;
-  try {
-    fine = await sumViews(allocViews());
-  } finally {
-    runtime.pop("orientation");
-  }
+  const fine = await within(runtime, "orientation", sumViews);
   await runtime.shellTerms({ batch: batch.sums, classes, terms_cik, sums_cis3 });
   const [shellTerms, moments] = await Promise.all([
     runtime.download(sums_cis3),
@@ -293,71 +290,6 @@ export async function expectBatch(
     });
   }
 
-  /** The coarse pass over the particles' own candidates. */
-  async function selectListed(listed: ListedOrientations): Promise<void> {
-    const { list, ownTranslation, classPrior_c } = listed;
-    const each = ownTranslation ? 1 : translations;
-    const room = classes * listed.capacity;
-    const rowStart_i = runtime.alloc("index", "candidate rows", particles + 1);
-    const firstSample_g = runtime.alloc("index", "candidate samples", room);
-    const values = runtime.alloc("real", "candidate scores", room * each);
-    const pixels = batch.coarse.pixels.count;
-    const scratch = runtime.alloc("real", "coarse scratch", fineScratch({ particles, pixels }));
-    runtime.upload(
-      rowStart_i,
-      Uint32Array.from(listed.start, (start) => classes * start),
-    );
-    await runtime.listCandidates({
-      list,
-      classes,
-      classPrior_c,
-      translations,
-      ownTranslation,
-      prior_o: batch.priors.orientation_o,
-      firstSample_g,
-    });
-    await runtime.diff2Fine({
-      batch: batch.coarse,
-      projector: model.projector,
-      matrices: listed.coarseMatrices,
-      rows: list.candidates,
-      rotations: 1,
-      shifts: each,
-      phases: coarsePhases,
-      scratch,
-      samples: {
-        layout: "compressed",
-        particles,
-        orientations: classes * list.candidates,
-        translations: ownTranslation ? translations : 1,
-        children: each,
-        capacity: room,
-        groups: classes * list.candidates,
-        start_i: rowStart_i,
-        firstSample_g,
-        values,
-      },
-      correlation: options.correlation,
-    });
-    runtime.free(scratch);
-    await selectScored(
-      runtime,
-      {
-        layout: "listed",
-        particles,
-        classes,
-        candidates: list.candidates,
-        translations,
-        ownTranslation,
-        start_i: list.start_i,
-        values,
-      },
-      room,
-      selection,
-    );
-    for (const buffer of [values, firstSample_g, rowStart_i]) runtime.free(buffer);
-  }
-
   async function fineWeights(): Promise<void> {
     const { fine } = batch;
     const scratch = runtime.alloc(
@@ -365,16 +297,13 @@ export async function expectBatch(
       "fine scratch",
       fineScratch({ particles, pixels: fine.pixels.count }),
     );
-    const pass = {
+    await runtime.diff2Fine({
       batch: fine,
       projector: model.projector,
       matrices: model.matrices,
       rows: model.rows,
       rotations,
       shifts,
-    };
-    await runtime.diff2Fine({
-      ...pass,
       ...(model.kept === undefined ? {} : { childSlices: model.kept.map(({ slices }) => slices) }),
       phases: model.finePhases,
       scratch,
@@ -396,12 +325,10 @@ export async function expectBatch(
     });
   }
 
-  /** The views that have a weight, a block at a time, added to the accumulator; and what the fine pass found. */
-  async function sumViews(buffers: ReturnType<typeof allocViews>) {
-    await runtime.clear(terms_cik);
-    const { pixels } = batch.sums;
-    const { blockViews } = capacity;
-    const { total_v, ...block } = buffers;
+  /** The views that have a weight, added to the model's sums; and what the fine pass found. */
+  async function sumViews() {
+    const buffers = allocViews(runtime, model, batch, capacity);
+    const { total_v } = buffers;
     const count = runCount * rotations;
     await runtime.viewTotals({ samples, runs, rotations, shifts, count, total_v });
     const [totals, best, logMax, sums, first, constants, runGroup] = await Promise.all([
@@ -419,93 +346,7 @@ export async function expectBatch(
       Math.floor(first[runGroup[run]] / children / translations),
     );
     const all = listViews(totals, runStart, runOrientation, rotations, runWeight);
-    for (const kept of model.kept ?? [undefined]) {
-      const views = kept === undefined || model.kept?.length === 1 ? all : inRows(all, kept.slices);
-      const target = kept?.views ?? block.own;
-      if (target === undefined) throw new Error("no room for merged views");
-      for (let at = 0; at < views.number.length; at += blockViews) {
-        const end = Math.min(at + blockViews, views.number.length);
-        const firstRow = kept?.views === undefined ? undefined : kept.slices.firstRow;
-        const merged = uploadViews(buffers, viewBlock(views, at, end, particles, firstRow));
-        if (target === block.own) {
-          await runtime.clear(target.numerator_vk);
-          await runtime.clear(target.weight_vk);
-        }
-        await runtime.weightedSums({
-          batch: batch.sums,
-          projector: model.projector,
-          matrices: model.matrices,
-          rows: model.rows,
-          rotations,
-          shifts,
-          phases: model.sumPhases,
-          ...(kept === undefined ? {} : { childSlices: kept.slices }),
-          samples,
-          runs,
-          ...block,
-          ...target,
-          total_v: block.blockTotal_v,
-          viewCount: end - at,
-          mergedCount: merged,
-          viewCtf_ik: batch.viewCtf_ik,
-          unmasked_ik: batch.unmasked_ik,
-          sumWeights_ik: batch.sumWeights_ik,
-          terms_cik,
-        });
-        if (target !== block.own) continue;
-        await runtime.backproject({
-          ...target,
-          matrices: model.matrices,
-          rows: model.rows,
-          orientation_v: block.mergedOrientation_v,
-          count: merged,
-          pixels,
-          accumulator: model.accumulator,
-          geometry: model.projector,
-          unit: model.unit,
-          status: model.status,
-        });
-      }
-    }
+    await addViews(runtime, model, batch, buffers, { all, samples, runs, terms_cik });
     return { best, logMax, sums, first, constants, runOrientation, runWeight };
-  }
-
-  function allocViews() {
-    const { blockViews } = capacity;
-    const { count } = batch.sums.pixels;
-    return {
-      total_v: runtime.alloc("real", "view totals", capacity.runs * rotations),
-      views_v2: runtime.alloc("index", "views", 2 * blockViews),
-      viewStart_i: runtime.alloc("index", "view starts", particles + 1),
-      blockTotal_v: runtime.alloc("real", "block totals", blockViews),
-      orientation_v: runtime.alloc("index", "view orientations", blockViews),
-      merged_m2: runtime.alloc("index", "merged views", 2 * (blockViews + 1)),
-      members_v2: runtime.alloc("index", "members of merged views", 2 * blockViews),
-      mergedOrientation_v: runtime.alloc("index", "merged orientations", blockViews),
-      own:
-        model.kept?.[0].views === undefined
-          ? {
-              numerator_vk: runtime.alloc("complex", "view numerators", blockViews * count),
-              weight_vk: runtime.alloc("real", "view weights", blockViews * count),
-            }
-          : undefined,
-      scratch: runtime.alloc(
-        "real",
-        "view scratch",
-        sumsScratch({ particles, pixels: count }, blockViews, model.kept !== undefined),
-      ),
-    };
-  }
-
-  /** Send a block of views; returns the number of orientations that they share. */
-  function uploadViews(buffers: ReturnType<typeof allocViews>, block: ViewBlock): number {
-    runtime.upload(buffers.views_v2, block.views_v2);
-    runtime.upload(buffers.viewStart_i, block.viewStart_i);
-    runtime.upload(buffers.blockTotal_v, block.total_v);
-    runtime.upload(buffers.orientation_v, block.orientation_v);
-    runtime.upload(buffers.merged_m2, block.merged_m2);
-    runtime.upload(buffers.members_v2, block.members_v2);
-    runtime.upload(buffers.mergedOrientation_v, block.mergedOrientation_v);
-    return block.mergedOrientation_v.length;
   }
 }

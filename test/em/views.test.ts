@@ -3,7 +3,7 @@ import { viewBlock } from "../../src/em/views.js";
 import { RandomStream } from "../../src/simulator/random.js";
 
 const seed = Math.floor(Math.random() * 2 ** 31);
-const random = new RandomStream(seed, "views");
+const random = new RandomStream(seed, "noise");
 const below = (end: number) => Math.floor(random.uniform() * end);
 
 // One to three digits of the radix sort, and few rows that many views share.
