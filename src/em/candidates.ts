@@ -99,15 +99,18 @@ export function gridOrientation(
 export function candidateRoom({ search, local, options }: IterationInput): {
   readonly directions: number;
   readonly psis: number;
+  readonly candidates: number;
 } {
-  if (options.skipAlign || options.skipRotate || local === undefined) return { directions: 1, psis: 1 };
+  if (options.skipAlign || options.skipRotate || local === undefined)
+    return { directions: 1, psis: 1, candidates: 1 };
   const { grid } = search;
   const cone = (sigma: number, share: (angle: number) => number) =>
     sigma > 0 ? share(Math.min(180, 3 * sigma)) : 1;
   const mates = grid.group.operators.length;
   const inside = cone(local.direction, (angle) => (1 - Math.cos((angle * Math.PI) / 180)) / 2);
-  return {
-    directions: Math.ceil(Math.min(grid.rot.length, 1.3 * mates * grid.rot.length * inside + 8)),
-    psis: Math.ceil(Math.min(grid.psi.length, grid.psi.length * cone(local.psi, (angle) => angle / 180) + 2)),
-  };
+  const directions = Math.ceil(Math.min(grid.rot.length, 1.3 * mates * grid.rot.length * inside + 8));
+  const psis = Math.ceil(
+    Math.min(grid.psi.length, grid.psi.length * cone(local.psi, (angle) => angle / 180) + 2),
+  );
+  return { directions, psis, candidates: directions * psis };
 }

@@ -157,7 +157,7 @@ function listLengths(input: IterationInput, count: number): HostList {
   const [directions, psis] = [{ length: count * room.directions }, { length: count * room.psis }];
   return {
     candidates: {
-      count: count * room.directions * room.psis,
+      count: count * room.candidates,
       start: starts,
       directionStart: starts,
       direction: directions,

@@ -1,16 +1,15 @@
 import type { PointGroup } from "../geometry/symmetry.js";
-import type { DeviceBuffer, LogPriors, ParticleBatch, PixelSet, Runtime } from "../runtime/contract.js";
-import { centredLength, makePhases, makePixels } from "../runtime/tables.js";
+import type { DeviceBuffer, Runtime } from "../runtime/contract.js";
+import { centredLength, makePhases, makePixels, put } from "../runtime/tables.js";
 import type { FoundBatch } from "./batch-result.js";
 import { candidateRoom, type LocalSearch } from "./candidates.js";
+import { type BatchTables, deviceBatch } from "./device-batch.js";
 import {
   CapacityError,
-  type ExpectationBatch,
   type ExpectationCapacity,
   type ExpectationModel,
   type ExpectationResult,
   expectBatch,
-  type ListedOrientations,
 } from "./expectation.js";
 import { type GridTables, gridTables, type Keep } from "./grid-tables.js";
 import {
@@ -23,11 +22,11 @@ import {
   keepsOrientations,
   orientationPriors,
 } from "./host-batch.js";
-import { prepareImages } from "./images.js";
+import { type CandidateTables, type ListedTables, listedTables } from "./listed-tables.js";
 import { finishSums, type HostSums, type ReconstructedClass, regularisedMap } from "./maximisation.js";
 import type { Model } from "./model.js";
 import type { RefineOptions } from "./options.js";
-import { type DeviceTables, putCandidates, putTables } from "./orientations.js";
+import { putTables } from "./orientations.js";
 import type { ParticleSet, ParticleState } from "./particles.js";
 import type { PhaseClock } from "./phase-clock.js";
 import type { DeviceReferences } from "./references.js";
@@ -76,11 +75,6 @@ const manyViewBytes = 2 ** 28;
 /** Coarse samples that a particle of a batch may keep on average. */
 const keptEach = 4096;
 
-interface CandidateTables {
-  readonly coarse: DeviceTables;
-  readonly child: DeviceTables;
-}
-
 type IterationModel = Omit<ExpectationModel, keyof GridTables>;
 
 /** The expectation of one iteration: fed with batches, asked for the classes. Lives in the scope of its references. */
@@ -93,16 +87,10 @@ export class DeviceIteration {
     private readonly model: IterationModel,
     /** What all particles share of the search; undefined where each has its own orientations. */
     private readonly grid: GridTables | undefined,
-    /** Orientations that candidates come from; undefined where they are the particles' own. */
-    private readonly tables: CandidateTables | undefined,
-    private readonly pixels: { readonly coarse: PixelSet; readonly fine: PixelSet; readonly sums: PixelSet },
-    private readonly noiseTable: DeviceBuffer,
+    /** Undefined where the particles keep their orientations. */
+    private readonly candidates: CandidateTables | undefined,
+    private readonly tables: BatchTables,
     private readonly batchSize: number,
-    /** Images of all particles, where they are on the device; log priors of orientations, where those are the same for all. */
-    private readonly shared: {
-      readonly images?: DeviceBuffer | undefined;
-      readonly priors?: DeviceBuffer | undefined;
-    },
     private readonly clock: PhaseClock | undefined,
   ) {
     this.runtime = references.runtime;
@@ -122,11 +110,6 @@ export class DeviceIteration {
     const { model, search, sizes } = input;
     const { box } = model;
     const { classes } = projector;
-    const put = (kind: "real" | "index", name: string, values: ArrayLike<number>) => {
-      const buffer = runtime.alloc(kind, name, values.length);
-      runtime.upload(buffer, values);
-      return buffer;
-    };
     const choice = input.correlation ? "all" : "shells";
     const coarse = makePixels(runtime, sizes.coarse, choice);
     const fine = makePixels(runtime, sizes.fine, choice);
@@ -139,7 +122,7 @@ export class DeviceIteration {
     const grid = listed
       ? undefined
       : await gridTables(runtime, projector, search, coarse, fine, same ? batch.keep : "nothing");
-    const tables =
+    const candidates =
       listed && !keepsOrientations(input)
         ? {
             coarse: putTables(runtime, "coarse", search.coarseTables),
@@ -152,16 +135,17 @@ export class DeviceIteration {
       coarsePhases,
       finePhases,
       sumPhases,
-      childTranslations_t2: put("real", "child translations", search.childShifts),
+      childTranslations_t2: put(runtime, "real", "child translations", search.childShifts),
       rotations: search.rotations,
       shifts: search.shifts,
       accumulator,
       unit: accumulatorUnit(model, input.set.count),
-      status: put("index", "status", [0]),
+      status: put(runtime, "index", "status", [0]),
     };
     await runtime.clear(accumulator);
     const shells = box / 2 + 1;
-    const table = put(
+    const inverseNoise_gs = put(
+      runtime,
       "real",
       "inverse noise",
       Float64Array.from({ length: shells * model.noise.length }, (_, at) => {
@@ -170,17 +154,18 @@ export class DeviceIteration {
       }),
     );
     const priors =
-      listed || isSeeded(input) ? undefined : put("real", "orientation priors", orientationPriors(input));
+      listed || isSeeded(input)
+        ? undefined
+        : put(runtime, "real", "orientation priors", orientationPriors(input));
+    const priorRoom = classes * batch.size * candidateRoom(input).candidates;
     return new DeviceIteration(
       references,
       input,
       expectation,
       grid,
-      tables,
-      { coarse, fine, sums },
-      table,
+      candidates,
+      { pixels: { coarse, fine, sums }, inverseNoise_gs, images, priors, priorRoom },
       batch.size,
-      { images, priors },
       clock,
     );
   }
@@ -207,32 +192,26 @@ export class DeviceIteration {
   /** A class finished into a map. `norm` is the sum of its weights; without data the map is empty. */
   async reconstruct(slot: number, norm: number): Promise<ReconstructedClass> {
     const { runtime, model, input } = this;
-    runtime.push("job");
-    try {
-      return await regularisedMap(runtime, await this.finishedSums(slot), model.projector, {
+    return within(runtime, "job", async () =>
+      regularisedMap(runtime, await this.finishedSums(slot), model.projector, {
         ...input.options,
         box: input.model.box,
         norm,
         prior: { tau2: this.references.tau2[slot] },
-      });
-    } finally {
-      runtime.pop("job");
-    }
+      }),
+    );
   }
 
   /** The sums of a class, to be joined on the host. */
   async hostSums(slot: number): Promise<HostSums> {
     const { runtime } = this;
-    runtime.push("job");
-    try {
+    return within(runtime, "job", async () => {
       const { data, weight } = await this.finishedSums(slot);
       return {
         data: (await runtime.download(data)) as Float32Array | Float64Array,
         weight: (await runtime.download(weight)) as Float32Array | Float64Array,
       };
-    } finally {
-      runtime.pop("job");
-    }
+    });
   }
 
   private finishedSums(slot: number): Promise<Accumulated> {
@@ -242,13 +221,14 @@ export class DeviceIteration {
 
   /** Back-project what was kept for the end. */
   async finishViews(): Promise<void> {
-    const { runtime, model, pixels, grid } = this;
+    const { runtime, model, tables, grid } = this;
     for (const { slices, views } of grid?.kept ?? []) {
       if (grid === undefined || views === undefined) continue;
       await within(runtime, "job", () => {
-        const orientation_v = runtime.alloc("index", "view orientations", slices.rows);
-        runtime.upload(
-          orientation_v,
+        const orientation_v = put(
+          runtime,
+          "index",
+          "view orientations",
           Uint32Array.from({ length: slices.rows }, (_, row) => slices.firstRow + row),
         );
         return runtime.backproject({
@@ -257,7 +237,7 @@ export class DeviceIteration {
           rows: grid.rows,
           orientation_v,
           count: slices.rows,
-          pixels: pixels.sums,
+          pixels: tables.pixels.sums,
           accumulator: model.accumulator,
           geometry: model.projector,
           unit: model.unit,
@@ -283,16 +263,11 @@ export class DeviceIteration {
       );
   }
 
-  /** Room for the candidates of a particle. */
-  private get room(): { readonly directions: number; readonly psis: number; readonly candidates: number } {
-    const room = candidateRoom(this.input);
-    return { ...room, candidates: room.directions * room.psis };
-  }
-
   private get capacity(): ExpectationCapacity {
-    const { model, batchSize, pixels, input } = this;
+    const { model, batchSize, input } = this;
+    const { pixels } = this.tables;
     const classes = model.projector.classes;
-    const each = this.grid?.orientations ?? classes * this.room.candidates;
+    const each = this.grid?.orientations ?? classes * candidateRoom(input).candidates;
     const translations = input.options.skipAlign ? 1 : model.coarsePhases.count;
     const groups = batchSize * Math.min(each * translations, keptEach);
     const runs = Math.min(groups, batchSize * each);
@@ -317,7 +292,7 @@ export class DeviceIteration {
 
   /** A batch of which only the lengths matter: for memory plans. */
   async rehearse(count: number): Promise<void> {
-    await this.run(batchLengths(this.input, count, this.shared.images !== undefined), undefined);
+    await this.run(batchLengths(this.input, count, this.tables.images !== undefined), undefined);
   }
 
   private async run(
@@ -325,82 +300,11 @@ export class DeviceIteration {
     limit: number | undefined,
   ): Promise<{ result: ExpectationResult; power: Float64Array }> {
     const { runtime, input, clock } = this;
-    const { options, set } = input;
-    const { box } = set;
-    const { count } = host;
+    const { options } = input;
     clock?.lap("read");
-    runtime.push("job");
-    try {
-      const put = (kind: "real" | "index", name: string, values: ArrayLike<number>) => {
-        const buffer = runtime.alloc(kind, name, values.length);
-        runtime.upload(buffer, values);
-        return buffer;
-      };
-      const group_i = put("index", "groups", host.group_i);
-      const rows = put("real", "ctf parameters", host.ctf);
-      const power_is = runtime.alloc("real", "image power", count * (box / 2 + 1));
-      const batchOf = async (pixels: PixelSet): Promise<ParticleBatch> => {
-        const ctf_ik = runtime.alloc("real", "ctf", count * pixels.count);
-        await runtime.ctf({ parameters: rows, count, pixels, ctf_ik });
-        const weights_ik = runtime.alloc("real", "noise weights", count * pixels.count);
-        await this.noiseWeights(group_i, count, pixels, true, weights_ik);
-        return {
-          count,
-          pixels,
-          ctf_ik,
-          weights_ik,
-          images_ik: runtime.alloc("complex", "images", count * pixels.count),
-        };
-      };
-      const coarse = await batchOf(this.pixels.coarse);
-      const fine = await batchOf(this.pixels.fine);
-      const sums = this.pixels.sums === this.pixels.fine ? fine : await batchOf(this.pixels.sums);
-      const viewCtf_ik =
-        host.viewCtf === undefined
-          ? sums.ctf_ik
-          : runtime.alloc("real", "view ctf", count * sums.pixels.count);
-      if (host.viewCtf !== undefined)
-        await runtime.ctf({
-          parameters: put("real", "view ctf parameters", host.viewCtf),
-          count,
-          pixels: sums.pixels,
-          ctf_ik: viewCtf_ik,
-        });
-      const unmasked_ik = runtime.alloc("complex", "images without mask", count * sums.pixels.count);
-      const sumWeights_ik = runtime.alloc("real", "noise weights of sums", count * sums.pixels.count);
-      await this.noiseWeights(group_i, count, sums.pixels, false, sumWeights_ik);
-      const { noise } = host;
-      await prepareImages(runtime, {
-        images: this.rawImages(host),
-        count,
-        box,
-        moves_i3: put("index", "image moves", host.moves_i3),
-        factor_i: put("real", "norm factors", host.normFactor_i),
-        mask: {
-          radius: options.particleDiameter / (2 * set.pixelSize),
-          width: options.maskEdge,
-          ...(noise === undefined ? {} : { noise: put("real", "noise images", noise) }),
-        },
-        masked: [...new Set([coarse, fine, sums])].map(({ pixels, images_ik }) => ({
-          pixels,
-          out: images_ik,
-        })),
-        unmasked: { pixels: sums.pixels, out: unmasked_ik },
-        power_is,
-      });
-      const batch: ExpectationBatch = {
-        coarse,
-        fine,
-        sums,
-        viewCtf_ik,
-        unmasked_ik,
-        sumWeights_ik,
-        priors: {
-          ...this.orientationPriors(host),
-          translation_it: put("real", "translation priors", host.translation_it),
-        },
-      };
-      const listed = host.listed === undefined ? undefined : await this.listedTables(host.listed, count);
+    return within(runtime, "job", async () => {
+      const { batch, power_is } = await deviceBatch(runtime, input, this.tables, host);
+      const listed = host.listed === undefined ? undefined : await this.listedTables(host.listed, host.count);
       clock?.lap("prepare");
       const [power, result] = await Promise.all([
         runtime.download(power_is),
@@ -420,121 +324,19 @@ export class DeviceIteration {
         ),
       ]);
       return { result, power: Float64Array.from(power) };
-    } finally {
-      runtime.pop("job");
-    }
+    });
   }
 
-  private rawImages({ images }: HostBatch): DeviceBuffer {
-    const { runtime, shared } = this;
-    if (images === undefined) {
-      if (shared.images === undefined) throw new Error("a batch without images");
-      return shared.images;
-    }
-    const raw = runtime.alloc("real", "raw images", images.length);
-    runtime.upload(raw, images);
-    return raw;
-  }
-
-  /** Log priors of all particles, of each, or room for those of candidates. */
-  private orientationPriors({ orientation_io }: HostBatch): Pick<LogPriors, "orientation_o" | "perParticle"> {
-    const { runtime, shared, model, batchSize } = this;
-    if (shared.priors !== undefined) return { orientation_o: shared.priors, perParticle: false };
-    const length = orientation_io?.length ?? model.projector.classes * batchSize * this.room.candidates;
-    const orientation_o = runtime.alloc("real", "orientation priors", length);
-    if (orientation_io !== undefined) runtime.upload(orientation_o, orientation_io);
-    return { orientation_o, perParticle: orientation_io !== undefined };
+  private listedTables(list: HostList, count: number): Promise<ListedTables> {
+    const { runtime, input, tables, candidates, batchSize } = this;
+    const { classes } = this.model.projector;
+    return listedTables(runtime, input, tables.pixels, candidates, list, { classes, count, batchSize });
   }
 
   private sharedTables(): GridTables {
     if (this.grid === undefined) throw new Error("every particle has its own orientations");
     return this.grid;
   }
-
-  /** Orientations, and translations where they are the particles' own, of one batch. */
-  private async listedTables(
-    { candidates, classPrior, own, ownShifts }: HostList,
-    count: number,
-  ): Promise<{ model: Partial<IterationModel> & GridTables; orientations: ListedOrientations }> {
-    const { runtime, input, pixels, batchSize } = this;
-    const { search, set } = input;
-    const { directions, psis, candidates: each } = this.room;
-    const room = { directions: batchSize * directions, psis: batchSize * psis };
-    const capacity = batchSize * each;
-    if (
-      candidates.count > capacity ||
-      candidates.direction.length > room.directions ||
-      candidates.psi.length > room.psis
-    )
-      throw new CapacityError(`${candidates.count} candidates, room for ${capacity}`);
-    const list = putCandidates(runtime, count, candidates, room);
-    const classPrior_c = runtime.alloc("real", "class priors", classPrior.length);
-    runtime.upload(classPrior_c, classPrior);
-    const coarseMatrices = runtime.alloc("real", "candidate orientations", 9 * capacity);
-    const matrices = runtime.alloc("real", "child orientations", 9 * capacity * search.rotations);
-    const tables = own === undefined ? this.tables : ownTables(runtime, own);
-    if (tables === undefined) throw new Error("no tables of orientations");
-    await runtime.listOrientations({ list, ...tables.coarse, matrices: coarseMatrices });
-    await runtime.listOrientations({ list, ...tables.child, matrices });
-    const phases = (size: number) => makePhases(runtime, ownShifts ?? [], size, set.box);
-    let model: Partial<IterationModel> = {};
-    if (ownShifts !== undefined) {
-      const childTranslations_t2 = runtime.alloc("real", "own translations", 2 * count);
-      runtime.upload(childTranslations_t2, ownShifts);
-      model = {
-        coarsePhases: phases(pixels.coarse.size),
-        finePhases: phases(pixels.fine.size),
-        sumPhases: phases(pixels.sums.size),
-        childTranslations_t2,
-      };
-    }
-    return {
-      model: {
-        orientations: this.model.projector.classes * candidates.count,
-        matrices,
-        rows: candidates.count * search.rotations,
-        ...model,
-      },
-      orientations: {
-        list,
-        capacity,
-        coarseMatrices,
-        ownTranslation: ownShifts !== undefined,
-        classPrior_c,
-        start: candidates.start,
-      },
-    };
-  }
-
-  private noiseWeights(
-    group_i: DeviceBuffer,
-    count: number,
-    pixels: PixelSet,
-    zeroOrigin: boolean,
-    out_ik: DeviceBuffer,
-  ): Promise<void> {
-    const shells = this.input.set.box / 2 + 1;
-    return this.runtime.spreadShells({
-      table_gs: this.noiseTable,
-      shells,
-      group_i,
-      count,
-      pixels,
-      zeroOrigin,
-      out_ik,
-    });
-  }
-}
-
-/** The particles' own orientations (nine numbers each), which have no children. */
-function ownTables(runtime: Runtime, own: ArrayLike<number>): CandidateTables {
-  const tables = putTables(runtime, "own", {
-    directions: own,
-    directionChildren: 1,
-    psis: [1, 0],
-    psiChildren: 1,
-  });
-  return { coarse: tables, child: tables };
 }
 
 /** Step of the fixed-point sums: 2^61 of them hold what all particles can add to one element, with images of up to 16 times unit noise. */

@@ -1,7 +1,7 @@
 import type { PointGroup } from "../geometry/symmetry.js";
 import type { CentredGeometry, DeviceBuffer, Runtime } from "../runtime/contract.js";
 import { reconstruct } from "../runtime/reconstruct.js";
-import { centredLength } from "../runtime/tables.js";
+import { centredLength, put } from "../runtime/tables.js";
 import { type Accumulated, priorOfTau2, type RadialSsnr, radialSsnr, type SsnrOptions } from "./ssnr.js";
 
 /** Sums on the host, to be joined with those of the other half set. Data are complex pairs. */
@@ -28,8 +28,12 @@ export async function finishSums(
   await runtime.finishAccumulator({ ...a, data, weight });
   const others = group.operators.slice(1);
   if (others.length === 0) return { data, weight };
-  const operators = runtime.alloc("real", "operators", 9 * others.length);
-  runtime.upload(operators, Float64Array.from(others.flatMap((operator) => [...operator])));
+  const operators = put(
+    runtime,
+    "real",
+    "operators",
+    others.flatMap((operator) => [...operator]),
+  );
   const outData = runtime.alloc("complex", "symmetrised data", length);
   const outWeight = runtime.alloc("real", "symmetrised weight", length);
   await runtime.symmetrise({ data, weight, geometry, operators, count: others.length, outData, outWeight });
@@ -62,8 +66,7 @@ export async function regularisedMap(
 ): Promise<ReconstructedClass> {
   const { box, tau2Fudge, prior } = options;
   const radial = await radialSsnr(runtime, { weight: sums.weight, geometry, box, fudge: tau2Fudge, prior });
-  const prior_s = runtime.alloc("real", "prior", radial.tau2.length);
-  runtime.upload(prior_s, priorOfTau2(radial.tau2, geometry.padding, tau2Fudge));
+  const prior_s = put(runtime, "real", "prior", priorOfTau2(radial.tau2, geometry.padding, tau2Fudge));
   const map = await mapOfSums(runtime, sums, geometry, options, prior_s);
   return { map, radial };
 }

@@ -1,3 +1,4 @@
+import { put } from "../runtime/tables.js";
 import { type Accuracy, estimateAccuracy } from "./accuracy.js";
 import type { Automation } from "./automation.js";
 import type { ReconstructedClass } from "./maximisation.js";
@@ -101,8 +102,7 @@ export async function filterAgain(
   for (const own of oneClass ? model.classes.slice(0, 1) : model.classes) {
     runtime.push("iteration");
     try {
-      const map = runtime.alloc("real", "map", box ** 3);
-      runtime.upload(map, own.map);
+      const map = put(runtime, "real", "map", own.map);
       await within(runtime, "job", () => lowPassMap(runtime, map, box, pixelSize, options.iniHigh));
       own.map = (await runtime.download(map)) as Float32Array | Float64Array;
     } finally {

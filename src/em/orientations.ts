@@ -1,4 +1,5 @@
 import type { CandidateList, DeviceBuffer, Runtime } from "../runtime/contract.js";
+import { put } from "../runtime/tables.js";
 import type { Candidates } from "./candidates.js";
 import type { OrientationTables } from "./search.js";
 
@@ -11,10 +12,8 @@ export interface DeviceTables {
 }
 
 export function putTables(runtime: Runtime, name: string, tables: OrientationTables): DeviceTables {
-  const directions = runtime.alloc("real", `${name} directions`, tables.directions.length);
-  const psis = runtime.alloc("real", `${name} in-plane angles`, tables.psis.length);
-  runtime.upload(directions, tables.directions);
-  runtime.upload(psis, tables.psis);
+  const directions = put(runtime, "real", `${name} directions`, tables.directions);
+  const psis = put(runtime, "real", `${name} in-plane angles`, tables.psis);
   return { ...tables, directions, psis };
 }
 
@@ -25,7 +24,7 @@ export function putCandidates(
   candidates: Candidates,
   room: { readonly directions: number; readonly psis: number },
 ): CandidateList {
-  const put = (kind: "real" | "index", name: string, length: number, values: ArrayLike<number>) => {
+  const fill = (kind: "real" | "index", name: string, length: number, values: ArrayLike<number>) => {
     const buffer = runtime.alloc(kind, name, length);
     runtime.upload(buffer, values);
     return buffer;
@@ -34,13 +33,13 @@ export function putCandidates(
   return {
     particles,
     candidates: count,
-    start_i: put("index", "candidate starts", particles + 1, start),
-    directionStart_i: put("index", "direction starts", particles + 1, directionStart),
-    direction_d: put("index", "listed directions", room.directions, direction),
-    directionPrior_d: put("real", "direction priors", room.directions, directionPrior),
-    psiStart_i: put("index", "angle starts", particles + 1, psiStart),
-    psi_a: put("index", "listed angles", room.psis, psi),
-    psiPrior_a: put("real", "angle priors", room.psis, psiPrior),
+    start_i: fill("index", "candidate starts", particles + 1, start),
+    directionStart_i: fill("index", "direction starts", particles + 1, directionStart),
+    direction_d: fill("index", "listed directions", room.directions, direction),
+    directionPrior_d: fill("real", "direction priors", room.directions, directionPrior),
+    psiStart_i: fill("index", "angle starts", particles + 1, psiStart),
+    psi_a: fill("index", "listed angles", room.psis, psi),
+    psiPrior_a: fill("real", "angle priors", room.psis, psiPrior),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { CentredArray, Runtime } from "../runtime/contract.js";
+import { put } from "../runtime/tables.js";
 import type { Model } from "./model.js";
 import { allocProjector, fillProjector } from "./reference.js";
 import { within } from "./within.js";
@@ -28,8 +29,7 @@ export class DeviceReferences {
     const tau2: Float64Array[] = [];
     for (let slot = 0; slot < classes; slot++) {
       const power = await within(runtime, "job", () => {
-        const map = runtime.alloc("real", "reference", box ** 3);
-        runtime.upload(map, model.classes[slot].map);
+        const map = put(runtime, "real", "reference", model.classes[slot].map);
         return fillProjector(runtime, map, box, projector, slot, lowest);
       });
       tau2.push(power);

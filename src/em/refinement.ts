@@ -2,6 +2,7 @@ import { randomHalves } from "../geometry/random.js";
 import { orientationGrid } from "../geometry/sampling.js";
 import type { PointGroup } from "../geometry/symmetry.js";
 import type { Runtime } from "../runtime/contract.js";
+import { put } from "../runtime/tables.js";
 import { type Automation, newAutomation, type Sampling } from "./automation.js";
 import type { HeldImages } from "./held-images.js";
 import { InitialNoise } from "./images.js";
@@ -157,8 +158,7 @@ async function filteredReference(
 ): Promise<{ map: Float32Array | Float64Array; power: Float64Array }> {
   runtime.push("iteration");
   try {
-    const map = runtime.alloc("real", "reference", box ** 3);
-    runtime.upload(map, voxels);
+    const map = put(runtime, "real", "reference", voxels);
     if (iniHigh > 0) {
       await within(runtime, "job", () => lowPassMap(runtime, map, box, pixelSize, iniHigh));
     }

@@ -1,5 +1,5 @@
 import type { CentredGeometry, DataToMap, DeviceBuffer, Fft, Runtime } from "./contract.js";
-import { centredLength, centredPlanes, freeAll, maskScratch, shellScratch } from "./tables.js";
+import { centredLength, centredPlanes, freeAll, maskScratch, put, shellScratch } from "./tables.js";
 
 /** Entries of the gridding kernel's table, and the radius (in units of the padded box) that the last one is near. */
 const tableEntries = 10000;
@@ -106,8 +106,7 @@ async function plainWeights(
 ): Promise<void> {
   const shells = Math.floor(geometry.maxShell);
   const sums_s4 = runtime.alloc("real", "shell sums", 4 * shells);
-  const threshold_s = runtime.alloc("real", "thresholds", shells);
-  runtime.upload(threshold_s, new Float64Array(shells));
+  const threshold_s = put(runtime, "real", "thresholds", new Float64Array(shells));
   const scratch = runtime.alloc("real", "shell scratch", shellScratch(centredPlanes(geometry), shells));
   await runtime.shellStatistics({
     weight,
@@ -120,8 +119,7 @@ async function plainWeights(
   });
   const sums = await runtime.download(sums_s4);
   const floors = Float64Array.from({ length: shells }, (_, s) => sums[4 * s] / (1000 * sums[4 * s + 3]));
-  const floor_s = runtime.alloc("real", "weight floors", shells);
-  runtime.upload(floor_s, floors);
+  const floor_s = put(runtime, "real", "weight floors", floors);
   await runtime.inverseWeight({ weight, geometry, floor_s, shells, estimate });
 }
 
@@ -135,8 +133,7 @@ async function griddingWeights(
   const side = 2 * radius + 1;
   runtime.upload(estimate, insideSphere(geometry));
   if (iterations === 0) return;
-  const table = runtime.alloc("real", "gridding kernel", tableEntries);
-  runtime.upload(table, kaiserBesselTable(geometry.padding));
+  const table = put(runtime, "real", "gridding kernel", kaiserBesselTable(geometry.padding));
   const grid = runtime.alloc("complex", "gridding grid", side * side * (radius + 1));
   const values = runtime.alloc("real", "gridding values", side ** 3);
   const fft: Fft = runtime.makeFft([side, side, side], 1);

@@ -1,7 +1,19 @@
 import { type CtfOptions, type CtfParameters, wavelength } from "../geometry/ctf.js";
 import { forEachPixel, isUnique, shellOf } from "../geometry/fourier.js";
 import { round } from "../geometry/rounding.js";
-import type { CentredGeometry, DeviceBuffer, Phases, PixelSet, Runtime } from "./contract.js";
+import type { BufferKind, CentredGeometry, DeviceBuffer, Phases, PixelSet, Runtime } from "./contract.js";
+
+/** A buffer of these values, in the scope that is open; complex numbers are pairs. */
+export function put(
+  runtime: Runtime,
+  kind: BufferKind,
+  name: string,
+  values: ArrayLike<number>,
+): DeviceBuffer {
+  const buffer = runtime.alloc(kind, name, kind === "complex" ? values.length / 2 : values.length);
+  runtime.upload(buffer, values);
+  return buffer;
+}
 
 /** Which pixels of a half transform take part: shells 0 to size / 2 without Friedel mates, or every element (cross-correlation). */
 export type PixelChoice = "shells" | "all";
@@ -22,16 +34,14 @@ export const pixelY = (packed: number): number => packed >> 16;
 /** A pixel set in the scope that is open. `size` is even. */
 export function makePixels(runtime: Runtime, size: number, choice: PixelChoice): PixelSet {
   const table = pixelTable(size, choice);
-  const xy_k = runtime.alloc("index", `pixels ${size}`, table.length);
-  runtime.upload(xy_k, table);
+  const xy_k = put(runtime, "index", `pixels ${size}`, table);
   const shells = size / 2 + 1;
   const lists: number[][] = Array.from({ length: shells }, () => []);
   for (const [k, packed] of table.entries()) lists[shellOf(pixelX(packed), pixelY(packed))]?.push(k);
   const starts = [0];
   for (const list of lists) starts.push(starts[starts.length - 1] + list.length);
   const order = Uint32Array.from([...starts, ...lists.flat()]);
-  const byShell = runtime.alloc("index", `shells ${size}`, order.length);
-  runtime.upload(byShell, order);
+  const byShell = put(runtime, "index", `shells ${size}`, order);
   return { size, count: table.length, xy_k, shells, byShell };
 }
 
@@ -45,19 +55,17 @@ export function makePhases(
   const count = translations_t2.length / 2;
   const columns = size / 2 + 1;
   const table = new Float64Array(2 * phasesLength(count, size));
-  const put = (at: number, frequency: number, offset: number) => {
+  const set = (at: number, frequency: number, offset: number) => {
     const angle = (-2 * Math.PI * frequency * offset) / box;
     table[2 * at] = Math.cos(angle);
     table[2 * at + 1] = Math.sin(angle);
   };
   for (let t = 0; t < count; t++) {
-    for (let x = 0; x < columns; x++) put(t * columns + x, x, translations_t2[2 * t]);
+    for (let x = 0; x < columns; x++) set(t * columns + x, x, translations_t2[2 * t]);
     for (let j = 0; j < size; j++)
-      put(count * columns + t * size + j, j + 1 - size / 2, translations_t2[2 * t + 1]);
+      set(count * columns + t * size + j, j + 1 - size / 2, translations_t2[2 * t + 1]);
   }
-  const buffer = runtime.alloc("complex", "phases", table.length / 2);
-  runtime.upload(buffer, table);
-  return { count, table: buffer };
+  return { count, table: put(runtime, "complex", "phases", table) };
 }
 
 /** Complex numbers of the phases of `count` translations. */

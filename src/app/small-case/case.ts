@@ -3,7 +3,6 @@ import { allocProjector, fillProjector } from "../../em/reference.js";
 import { makeSearch, type Search } from "../../em/search.js";
 import { orientationGrid } from "../../geometry/sampling.js";
 import type {
-  BufferKind,
   CentredGeometry,
   DeviceBuffer,
   ParticleBatch,
@@ -20,6 +19,7 @@ import {
   pixelTable,
   pixelX,
   pixelY,
+  put,
 } from "../../runtime/tables.js";
 import { Random } from "../../runtime/verify/harness.js";
 import { type CaseName, recipes, seed } from "./recipes.js";
@@ -65,12 +65,6 @@ export interface Case {
   /** Poses of all fine samples: rot, tilt, psi in degrees, x, y in pixels. */
   readonly poses: Float64Array;
 }
-
-const put = (runtime: Runtime, kind: BufferKind, name: string, values: ArrayLike<number>): DeviceBuffer => {
-  const buffer = runtime.alloc(kind, name, kind === "complex" ? values.length / 2 : values.length);
-  runtime.upload(buffer, values);
-  return buffer;
-};
 
 /** The pixels that count: those of shells 1 to size / 2 (the origin has weight 0 in a refinement). */
 const pixelList = (size: number): Uint32Array =>
