@@ -31,6 +31,7 @@ const { positionals: asked, values } = parseArgs({
     particles: { type: "string" },
     against: { type: "string", multiple: true },
     "relion-iterations": { type: "string" },
+    hardware: { type: "boolean", default: false },
   },
 });
 const { set, iterations, label, from, "relion-iterations": relionIterations } = values;
@@ -76,7 +77,7 @@ const benchmarks = {
     }),
   // These drive a browser, by packages that the offline bundle leaves out.
   cpu: async () => (await import("./cpu.js")).benchCpu(),
-  page: async () => (await import("./page.js")).benchPage(),
+  page: async () => (await import("./page.js")).benchPage(values.hardware ? "gpu" : "software"),
   fft: benchFft,
   screen: async () => benchScreen(from),
 };
@@ -96,7 +97,7 @@ for (const name of names)
 const verdicts = new Set(["contract", "parity", "real"]);
 for (const name of names) {
   const options =
-    name === "refine" || runtime !== undefined
+    name === "refine" || runtime !== undefined || values.hardware
       ? words
           .filter((word) => word !== name)
           .map((word) => (word === set || word === values.model ? basename(word) : word))

@@ -7,15 +7,15 @@ import { type Phase, phases } from "../src/em/phase-clock.js";
 import type { BenchResult } from "./record.js";
 import { root } from "./record.js";
 
-const memory = 500;
-const iterations = 3;
-/** What the page makes and refines. */
-const job = { particles: 120, box: 48, iterations, seed: 1, memory };
+/** What the page makes and refines: by the driver that Chromium brings, and on a graphics card. */
+const jobs = {
+  software: { particles: 120, box: 48, iterations: 3, seed: 1, memory: 500 },
+  gpu: { particles: 2000, box: 64, iterations: 6, seed: 1, memory: 4000 },
+};
 /** Of Node's speed that the page shall reach. */
 const goal = 0.85;
 /** Milliseconds that a run may take. */
 const patience = 200_000;
-const nodeProgram = join(root, "dist/bench/page-node.js");
 
 type Iteration = Extract<JobEvent, { kind: "iteration" }>;
 
@@ -27,7 +27,7 @@ interface Run {
 
 const total = ({ seconds }: Iteration) => Object.values(seconds).reduce((sum, value) => sum + value, 0);
 
-function runOf(events: readonly JobEvent[]): Run {
+function runOf(events: readonly JobEvent[], iterations: number): Run {
   const start = events.find((event) => event.kind === "start");
   const all = events.filter((event) => event.kind === "iteration");
   if (start === undefined || all.length !== iterations)
@@ -35,22 +35,52 @@ function runOf(events: readonly JobEvent[]): Run {
   return { device: start.device, iterations: all.slice(1) };
 }
 
+/** The driver (SwiftShader) that a Chromium brings. */
+function softwareDriver(chromium: string): string {
+  const driver = [dirname(realpathSync(chromium)), "/usr/lib/chromium", "/usr/lib/chromium-browser"]
+    .map((folder) => join(folder, "vk_swiftshader_icd.json"))
+    .find(existsSync);
+  if (driver === undefined) throw new Error(`${chromium}: there is no vk_swiftshader_icd.json beside it`);
+  return driver;
+}
+
+/** The job in `folder` by Node. On the software driver with the options of Dawn that the browser has there. */
+function refineInNode(folder: string, words: readonly string[], memory: number, driver: string | undefined) {
+  const program = driver === undefined ? ["src/app/cli.js", "refine"] : ["bench/page-node.js"];
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [
+      join(root, "dist", program[0]),
+      ...program.slice(1),
+      ...words,
+      ...["--runtime", "webgpu", "--memory", `${memory * 1e6}`],
+      ...(driver === undefined ? [] : ["--software"]),
+    ],
+    {
+      cwd: folder,
+      env: { ...process.env, ...(driver === undefined ? {} : { VK_DRIVER_FILES: driver }) },
+      encoding: "utf8",
+    },
+  );
+  if (status !== 0) throw new Error(stderr.slice(-2000));
+  return readFileSync(join(folder, "events.jsonl"));
+}
+
 /**
- * The same refinement in a tab of Chromium and in Node through Dawn, on the driver that Chromium brings (SwiftShader) and with the same options of
- * Dawn: seconds of the iterations after the first.
+ * The same refinement in a tab of Chromium and in Node through Dawn: seconds of the iterations after the first. Both on the driver that Chromium
+ * brings (SwiftShader) and with the same options of Dawn, or both on this machine's graphics card as their users have them.
  */
-export async function benchPage(): Promise<BenchResult> {
+export async function benchPage(label: "software" | "gpu"): Promise<BenchResult> {
   const { chromiumPath, launchBrowser } = await import("../test/support/browser.js");
   const { servePage } = await import("../test/support/page.js");
+  const { mapCorrelation, readMap } = await import("../test/support/maps.js");
   const { atEnd, eventsIn, openPage, startBuiltIn, storedFiles, writeFiles } = await import(
     "../test/support/refine-page.js"
   );
   if (chromiumPath === undefined) throw new Error("no Chromium on PATH");
-  const driver = [dirname(realpathSync(chromiumPath)), "/usr/lib/chromium", "/usr/lib/chromium-browser"]
-    .map((folder) => join(folder, "vk_swiftshader_icd.json"))
-    .find(existsSync);
-  if (driver === undefined) throw new Error(`${chromiumPath}: there is no vk_swiftshader_icd.json beside it`);
-  const browser = await launchBrowser({ webGpu: true });
+  const driver = label === "software" ? softwareDriver(chromiumPath) : undefined;
+  const job = jobs[label];
+  const browser = await launchBrowser({ webGpu: true, hardware: label === "gpu" });
   const server = await servePage(join(root, "dist/web"));
   const folder = mkdtempSync(join(tmpdir(), "cryotile-page-bench-"));
   try {
@@ -78,24 +108,22 @@ export async function benchPage(): Promise<BenchResult> {
       await page.context().close();
       return files;
     };
-    const watched = runOf(eventsIn(await refine(true)));
+    const watched = runOf(eventsIn(await refine(true)), job.iterations);
     const files = await refine(false);
     const version = browser.version();
     await browser.close();
-    const inPage = runOf(eventsIn(files));
+    const inPage = runOf(eventsIn(files), job.iterations);
     writeFiles(folder, files, /^input\//);
     const { words } = JSON.parse((files.get("job.json") as Buffer).toString()) as { words: string[] };
-    const { status, stderr } = spawnSync(
-      process.execPath,
-      [nodeProgram, ...words, "--runtime", "webgpu", "--software", "--memory", `${memory * 1e6}`],
-      { cwd: folder, env: { ...process.env, VK_DRIVER_FILES: driver }, encoding: "utf8" },
-    );
-    if (status !== 0) throw new Error(stderr.slice(-2000));
-    const log = readFileSync(join(folder, "events.jsonl"));
-    const inNode = runOf(eventsIn(new Map([["events.jsonl", log]])));
+    const log = refineInNode(folder, words, job.memory, driver);
+    const inNode = runOf(eventsIn(new Map([["events.jsonl", log]])), job.iterations);
+    const map = `run_it${String(job.iterations).padStart(3, "0")}_half1_class001.mrc`;
+    writeFiles(join(folder, "page"), files, new RegExp(`${map}$`));
+    const maps = await Promise.all([map, `page/${map}`].map((name) => readMap(join(folder, name))));
+    const correlation = Math.min(...mapCorrelation(maps[0], maps[1]).slice(1, job.box / 4 + 1));
     const mean = (run: Run, value: (iteration: Iteration) => number) =>
       run.iterations.reduce((sum, iteration) => sum + value(iteration), 0) / run.iterations.length;
-    const what = `${job.particles} x ${job.box} px, D2, HEALPix order 1, two half sets, mean of ${iterations - 1}`;
+    const what = `${job.particles} x ${job.box} px, D2, HEALPix order 1, two half sets, mean of ${job.iterations - 1}`;
     const both = (phase: Phase) => [
       {
         name: `of it in Chromium: ${phase}`,
@@ -116,14 +144,21 @@ export async function benchPage(): Promise<BenchResult> {
           better: "higher",
         },
         {
-          name: "the same while the 3D view is drawn, by the same processor",
+          name: `the same while the 3D view is drawn, by the same ${label === "software" ? "processor" : "card"}`,
           value: mean(inNode, total) / mean(watched, total),
           unit: "",
+        },
+        {
+          name: "lowest FSC of their maps of half 1, to half of Nyquist",
+          value: correlation,
+          unit: "",
+          goal: 0.99,
+          better: "higher",
         },
         ...phases.flatMap(both),
       ],
       gpu: `${inPage.device} (Chromium ${version}), ${inNode.device} (Node)`,
-      label: "software",
+      label,
     };
   } finally {
     await browser.close();

@@ -6,7 +6,7 @@ import type { Runtime } from "../../src/runtime/contract.js";
 import { openReference } from "../../src/runtime/reference/index.js";
 import { centredGeometry } from "../../src/runtime/tables.js";
 import { tinyFile } from "../support/golden.js";
-import { readMap } from "../support/live-run.js";
+import { readMap } from "../support/maps.js";
 import { describeRelion, runTool } from "../support/relion.js";
 import { describeRuntimes } from "../support/runtimes.js";
 import { tinyRun } from "../support/tiny-run.js";

@@ -4,7 +4,8 @@ import { join, resolve } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
 import { parseStar } from "../../src/formats/star/index.js";
 import { beyondPrint, otherPoses } from "../support/golden-iteration.js";
-import { type BothRuns, mapCorrelation, readMap, refineBoth } from "../support/live-run.js";
+import { type BothRuns, refineBoth } from "../support/live-run.js";
+import { mapCorrelation, readMap } from "../support/maps.js";
 import { describeRelion, runTool } from "../support/relion.js";
 
 const cli = resolve(import.meta.dirname, "../../dist/src/app/cli.js");

@@ -23,8 +23,17 @@ const softwareWebGpu = [
   "--enable-dawn-features=disable_robustness,disable_workgroup_init",
 ];
 
-/** Start a headless browser that talks to nobody but the test. */
-export function launchBrowser({ webGpu = false } = {}): Promise<Browser> {
+/** WebGPU and WebGL on this machine's graphics card, without a screen. */
+const hardwareWebGpu = [
+  "--enable-unsafe-webgpu",
+  "--use-angle=vulkan",
+  "--enable-features=Vulkan",
+  "--disable-vulkan-surface",
+  "--ignore-gpu-blocklist",
+];
+
+/** Start a headless browser that talks to nobody but the test. `hardware`: WebGPU is that of this machine's graphics card. */
+export function launchBrowser({ webGpu = false, hardware = false } = {}): Promise<Browser> {
   if (chromiumPath === undefined) throw new Error("no Chromium on PATH");
   return chromium.launch({
     executablePath: chromiumPath,
@@ -35,7 +44,7 @@ export function launchBrowser({ webGpu = false } = {}): Promise<Browser> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
-      ...(webGpu ? softwareWebGpu : []),
+      ...(hardware ? hardwareWebGpu : webGpu ? softwareWebGpu : []),
     ],
   });
 }

@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { build } from "vite";
 
 /** Top folder of the package, seen from the sources and from what is built of them. */
 const root = ["../..", "../../.."]
@@ -9,6 +8,7 @@ const root = ["../..", "../../.."]
 
 /** A module (its source text, with imports such as "/src/formats/index.ts") as one script for a page. */
 export async function bundle(entry: string): Promise<string> {
+  const { build } = await import("vite");
   const result = await build({
     ...(root === undefined ? {} : { root }),
     configFile: false,

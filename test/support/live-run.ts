@@ -5,28 +5,13 @@ import { ImageStore } from "../../src/app/refine/image-store.js";
 import { completeOptions, readParticleSet, readReferences } from "../../src/app/refine/inputs.js";
 import { type Refinement, startRefinement } from "../../src/em/refinement.js";
 import { nextIteration } from "../../src/em/run-iteration.js";
-import { openMrc } from "../../src/formats/mrc/index.js";
-import { nodeDisk, openFile } from "../../src/formats/node.js";
+import { nodeDisk } from "../../src/formats/node.js";
 import { parseStar } from "../../src/formats/star/index.js";
-import { realFft } from "../../src/geometry/fft.js";
-import { fourierShellCorrelation } from "../../src/geometry/fourier.js";
 import { pointGroup } from "../../src/geometry/symmetry.js";
 import { openReference } from "../../src/runtime/reference/index.js";
 import type { IterationTables } from "./golden-iteration.js";
+import { readMap } from "./maps.js";
 import { runTool } from "./relion.js";
-
-export async function readMap(path: string): Promise<Float32Array> {
-  const file = await openMrc(await openFile(path), { kind: "volume" });
-  const voxels = await file.readVolume();
-  await file.close();
-  return voxels;
-}
-
-export function mapCorrelation(a: ArrayLike<number>, b: ArrayLike<number>): Float64Array {
-  const side = Math.round(Math.cbrt(a.length));
-  const [one, two] = [a, b].map((map) => realFft(Float64Array.from(map), [side, side, side]));
-  return fourierShellCorrelation(one, two);
-}
 
 /** A run of `relion_refine` and one of ours with the same words. */
 export interface BothRuns {

@@ -5,13 +5,13 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
-import { build } from "vite";
 
 const root = resolve(import.meta.dirname, "../..");
 
 /** The page as `npm run build` makes it, in a folder of its own. */
 export async function buildPage(): Promise<{ folder: string; remove(): void }> {
   const folder = mkdtempSync(join(tmpdir(), "cryotile-page-"));
+  const { build } = await import("vite");
   await build({
     root: join(root, "web"),
     configFile: join(root, "web/vite.config.ts"),

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { runtimeWords } from "../../web/src/job/words.js";
 import { runCli } from "../support/cli.js";
 import { describeFirefox, launchFirefox } from "../support/firefox.js";
-import { mapCorrelation, readMap } from "../support/live-run.js";
+import { mapCorrelation, readMap } from "../support/maps.js";
 import { servePage } from "../support/page.js";
 import { filesOfJob, writeFiles } from "../support/refine-page.js";
 import { describeWebGpu } from "../support/webgpu.js";

@@ -13,7 +13,7 @@ import {
   reachDevice,
   timedDevice,
 } from "../support/devices-of-page.js";
-import { mapCorrelation, readMap } from "../support/live-run.js";
+import { mapCorrelation, readMap } from "../support/maps.js";
 import { servePage } from "../support/page.js";
 import {
   atEnd,

@@ -285,5 +285,3 @@ export async function imageConstants(
     runtime.pop("job");
   }
 }
-
-export { put };

@@ -1,7 +1,6 @@
-import { put } from "../../../../src/app/small-case/case.js";
 import { type Runtime, type ScoreStrategy, scoreStrategies } from "../../../../src/runtime/contract.js";
 import { openReference } from "../../../../src/runtime/reference/index.js";
-import { coarseScratch, makePhases, makePixels, pixelTable } from "../../../../src/runtime/tables.js";
+import { coarseScratch, makePhases, makePixels, pixelTable, put } from "../../../../src/runtime/tables.js";
 import { Random } from "../../../../src/runtime/verify/harness.js";
 import type { CoarseShape } from "./counts.js";
 import { relativeError } from "./gsd.js";
