@@ -15,6 +15,7 @@ import {
   tileBytes,
   totalReads,
 } from "../../web/src/teach/model/counts.js";
+import { kernelTile } from "../../web/src/teach/model/state.js";
 
 const seed = Number(process.env.CRYOTILE_SEED ?? Date.now() % 2 ** 31);
 
@@ -116,6 +117,8 @@ describe("tile constants", () => {
   test("are those of the launches, and memory is what the kernels declare", async () => {
     const { tiled, gemm } = await readTiles(loadShaderFile);
     expect([tiled.side, gemm.side]).toEqual([tileSides.tiled, tileSides.gemm]);
+    // What the room begins with, and names in its words.
+    expect(tiled).toMatchObject(kernelTile);
     // As their headers say: 16 pixels a part, 256 lanes; 8 pixels a part, 16 KiB.
     expect([tiled.depth, tiled.lanes, gemm.depth, gemm.lanes]).toEqual([16, 256, 8, 256]);
     expect(gemm.sharedBytes).toBe(16384);

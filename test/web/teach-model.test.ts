@@ -11,6 +11,7 @@ import { replayFirstFit, replayStack } from "../../src/runtime/replay.js";
 import { parseTrace } from "../../src/runtime/trace.js";
 import { loadShaderFile } from "../../src/runtime/webgpu/node.js";
 import { weightsFault } from "../../src/runtime/weights.js";
+import { facts } from "../../web/src/teach/facts.js";
 import {
   computeDifferences,
   countedRun,
@@ -26,6 +27,7 @@ import {
   mixedLifetimes,
   nestedLifetimes,
   programCapacity,
+  record,
   replayTo,
 } from "../../web/src/teach/model/memory.js";
 import { envelope, lives } from "../../web/src/teach/model/outline.js";
@@ -37,17 +39,20 @@ import {
   spoiltLine,
   tileLine,
 } from "../../web/src/teach/model/puzzles.js";
+import { median } from "../../web/src/teach/model/race.js";
 import {
   caseSizes,
   hideable,
   languageNames,
+  moved,
   places,
   readState,
   withCase,
   writeState,
 } from "../../web/src/teach/model/state.js";
 import { blockAt, partialSums, termsOf } from "../../web/src/teach/model/terms.js";
-import { breakEven, elementOf, globalSearch, layoutBytes } from "../../web/src/teach/model/weights.js";
+import { breakEven, elementOf, finer, globalSearch, layoutBytes } from "../../web/src/teach/model/weights.js";
+import { fill, words } from "../../web/src/teach/text.js";
 import { sumsOver } from "../support/small-cases.js";
 import { keptTrace, recordRefinement } from "../support/teach-trace.js";
 import { asked, largest, total, wall } from "../support/traces.js";
@@ -209,6 +214,17 @@ describe("memory", () => {
     }
   });
 
+  test("the free list passes over a hole that fits exactly, as RELION's does, and takes a larger one", () => {
+    const trace = record((arena) => {
+      const blocks = [1, 1, 2, 1].map((size, n) => arena.alloc(`block ${n}`, 512 * size));
+      arena.free(blocks[0]);
+      arena.free(blocks[2]);
+      arena.alloc("one", 512);
+    });
+    const { held } = replayTo(trace, 512 * 6, "first-fit", trace.events.length - 1);
+    expect(held.find(({ name }) => name === "one")?.offset).toBe(2 * 512);
+  });
+
   test("mixed lifetimes fail with room to spare; nested ones fit the same memory", () => {
     const mixed = replayFirstFit(mixedLifetimes(), programCapacity);
     expect(mixed.failure?.totalFree).toBeGreaterThan(mixed.failure?.asked as number);
@@ -264,6 +280,7 @@ describe("compressed weights", () => {
 
   test("bytes are those of formula 4.1, and the layouts break even where the paper says", () => {
     const { orientations: o, translations: t } = globalSearch;
+    expect(shape).toMatchObject(finer);
     expect(layoutBytes(1000, o * t, 4)).toEqual({ dense: 212_336_640, pairs: 256_000, grouped: 132_000 });
     expect(layoutBytes(7, 10, 8)).toEqual({ dense: 2560, pairs: 2688, grouped: 1820 });
     const shares = ([4, 8] as const).map((bytes) => [breakEven("pairs", bytes), breakEven("grouped", bytes)]);
@@ -281,6 +298,23 @@ describe("puzzles", () => {
     expect(outside).toMatchObject({ solved: false });
     expect(outside.findings[0].values.problem).toContain("tile_s[600]");
     expect((await check("let at = entry %;")).findings[0].values.problem).toContain("missing");
+  });
+
+  test.each([
+    // What a graphics card would refuse to compile is not right, even where its numbers are.
+    ["let at = f32((entry % depth) * (tile + 1u) + entry / depth);", "f32 is not an index"],
+    ["let at: i32 = (entry % depth) * (tile + 1u) + entry / depth;", "at is declared i32 and gets u32"],
+    // A pattern of String.replace for the line that it replaces.
+    ["$&", "Expected"],
+    ['let at = "a";', "not WGSL"],
+    // Each of these would hold up the page for ever.
+    ["let at = 0u; for (;;) {}", "a loop does not end"],
+    ["entry = 0u; let at = 0u;", "a loop does not end"],
+    ["k0 = 0u; let at = 0u;", "a loop does not end"],
+  ])("%s is refused", async (line, problem) => {
+    const verdict = await checkTileIndex(loadShaderFile, data, shown.diff2_iot, line);
+    expect(verdict.solved).toBe(false);
+    expect(verdict.findings[0].values.problem).toContain(problem);
   });
 
   test("only the line that the puzzle changes is the kernel's", async () => {
@@ -313,6 +347,51 @@ describe("puzzles", () => {
   });
 });
 
+describe("words", () => {
+  const told = (name: "tiny" | "box64") =>
+    Object.values(words.steps).flatMap((step) =>
+      [
+        ...step.body.map((own, at) =>
+          name === "box64" && "body64" in step ? ((step.body64 as Record<string, string>)[at] ?? own) : own,
+        ),
+        ...step.notes,
+      ].map((text) => fill(text, facts(name))),
+    );
+
+  test.each(["tiny", "box64"] as const)("name every number, and none but what is known: %s", (name) => {
+    const tasks = Object.values(words.worksheet.tasks).flat();
+    for (const text of [...told(name), ...tasks.map((task) => fill(task, facts(name)))])
+      expect(text).not.toMatch(/\{\w+\}|NaN|undefined/);
+  });
+
+  test("have the numbers of the cases, the kernel, the search and the puzzles", () => {
+    const tiny = told("tiny").join("\n");
+    for (const part of [
+      `${particles} particles, ${orientations} orientations and ${translations} translations of a small molecule, with ${data.xy.length} pixels`,
+      `12 columns, 6 rows, ${samples} sums`,
+      "6 of 32 rows, 12 of 32 columns",
+      `Each has ${children} children: ${shape.rotations} finer orientations times ${shape.shifts} finer`,
+      // As requirement 7 has them.
+      "36,864 orientations × 45 translations",
+      "1,658,880 parents with 32 children each, a fine grid of 294,912 × 180",
+      "212 MB for a single particle",
+      "at 97 % (float32)",
+      "are 0.67 and 0.98",
+      "all 256 lanes, and compares the 72 scores",
+      "at least 48-fold, for 192 orientations and 192 columns",
+    ])
+      expect(tiny).toContain(part);
+    const large = told("box64").join("\n");
+    // 80 rows and 72 columns in tiles of 32; 1,651 pixels in parts of 16.
+    for (const part of ["72 columns, 80 rows, 5,760 sums", "9 workgroups cover", "4 of their", "104 parts"])
+      expect(large).toContain(part);
+  });
+
+  test("a time is the one in the middle", () => {
+    expect(median([5, 1, 4, 2, 30])).toBe(4);
+  });
+});
+
 describe("state in the URL", () => {
   test("comes back as it was written", () => {
     const number = (least: number, most: number) => fc.integer({ min: least, max: most });
@@ -328,8 +407,11 @@ describe("state in the URL", () => {
         part: number(0, sizes.pixels - 1),
         side: number(1, 128),
         depth: number(1, 64),
-        event: number(0, 1e6),
+        event: number(-1, 1e6),
+        trace: fc.constantFrom("recorded", "tab", "watched"),
         program: fc.constantFrom("published", "mixed", "nested"),
+        runtime: fc.constantFrom("best", "webgpu", "cpu"),
+        size: fc.constantFrom("small", "medium", "batch"),
         kept: number(300, 999),
         parents: number(1, 1658880),
         bytes: fc.constantFrom(4, 8),
@@ -355,8 +437,20 @@ describe("state in the URL", () => {
   test("nonsense is as if it were not there", () => {
     const start = readState([], new URLSearchParams());
     expect(
-      readState(["gsd", "nowhere"], new URLSearchParams("i=99&side=x&bytes=5&program=none&hide=all&lang=xx")),
+      readState(
+        ["gsd", "nowhere"],
+        new URLSearchParams("i=99&side=x&bytes=5&program=none&trace=x&size=-1&hide=all&lang=xx"),
+      ),
     ).toEqual(start);
+  });
+
+  test("an event belongs to its step", () => {
+    const state = readState(["memory", "stack"], new URLSearchParams("event=222&lang=de"));
+    expect(moved(state, state.place).event).toBe(222);
+    expect(moved(state, { chapter: "memory", step: "freelist" })).toMatchObject({
+      event: -1,
+      language: "de",
+    });
   });
 
   test("each case has its bounds, and another case starts anew at the same step", () => {

@@ -9,11 +9,14 @@ import {
   chapters,
   type Hideable,
   hasCases,
+  kernelTile,
   languageNames,
   languages,
+  moved,
   neighbour,
   type Place,
   readState,
+  type StepName,
   shownCase,
   type TeachState,
   withCase,
@@ -21,6 +24,7 @@ import {
 import "./figures.css";
 import "./panels.css";
 import "./teach.css";
+import { facts } from "./facts.js";
 import { hrefOf, show } from "./navigation.js";
 import { Choice } from "./parts.js";
 import type { Prepared } from "./teach.worker.js";
@@ -38,14 +42,15 @@ import { Teacher } from "./views/teacher.js";
 import { TileView } from "./views/tile.js";
 import { BytesView, GroupsView } from "./views/weights.js";
 
-/** What `,` and `.` walk through in a step. */
-const inner: Partial<Record<TeachState["place"]["step"], "k" | "part" | "event" | "element">> = {
-  number: "k",
-  tile: "part",
-  stack: "event",
-  freelist: "event",
-  groups: "element",
-};
+/** Steps inside which `,` and `.` walk: they move the slider that says so. */
+const walked: readonly StepName[] = ["number", "tile", "stack", "freelist", "groups"];
+function walkInside(key: "," | "."): void {
+  const slider = document.querySelector<HTMLInputElement>(".teach-stage input[data-walks=true]");
+  if (slider === null) return;
+  if (key === ".") slider.stepUp();
+  else slider.stepDown();
+  slider.dispatchEvent(new Event("input", { bubbles: true }));
+}
 
 function Chapters({ state }: { readonly state: TeachState }) {
   return (
@@ -144,24 +149,23 @@ export default function Teach({ route }: RoomProps) {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
-      if (event.ctrlKey || event.metaKey || event.altKey || target.matches("input, select, textarea")) return;
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (target.matches("input:not([type=range]), select, textarea")) return;
+      // A slider has its own arrows and pages.
+      if (target.matches("input") && ![" ", ",", ".", "t"].includes(event.key)) return;
       const onControl = target.closest("button, a, summary, [role=gridcell]") !== null;
       // Keys may come faster than the page is drawn.
       const { parts, query } = parseHash(location.hash);
       const now = readState(parts, query);
       const walk = (by: number) => {
         const to = neighbour(now.place, by);
-        if (to !== undefined) show({ ...now, place: to });
+        if (to !== undefined) show(moved(now, to));
       };
-      const name = inner[now.place.step];
       if (event.key === "ArrowRight" || event.key === "PageDown") walk(1);
       else if (event.key === "ArrowLeft" || event.key === "PageUp") walk(-1);
       else if (event.key === " " && !onControl) walk(event.shiftKey ? -1 : 1);
-      else if ((event.key === "," || event.key === ".") && name !== undefined) {
-        const value = now[name] + (event.key === "." ? 1 : -1);
-        const most = name === "k" ? caseSizes[now.case].pixels - 1 : Number.POSITIVE_INFINITY;
-        show({ ...now, [name]: Math.min(most, Math.max(0, value)) }, { replace: true });
-      } else if (event.key === "t") show({ ...now, teacher: !now.teacher }, { replace: true });
+      else if (event.key === "," || event.key === ".") walkInside(event.key);
+      else if (event.key === "t") show({ ...now, teacher: !now.teacher }, { replace: true });
       else return;
       event.preventDefault();
     };
@@ -171,7 +175,7 @@ export default function Teach({ route }: RoomProps) {
   const text = words.steps[place.step];
   const { title } = text;
   const of64: Readonly<Record<number, string>> = shown === "box64" && "body64" in text ? text.body64 : {};
-  const body = text.body.map((own, at) => fill(of64[at] ?? own, caseSizes[shown]));
+  const body = text.body.map((own, at) => fill(of64[at] ?? own, facts(shown)));
   const steps: readonly string[] = chapters.find(({ name }) => name === place.chapter)?.steps ?? [];
   const kernel = kernelOf[place.step as keyof typeof kernelOf];
   const hidden = (name: Hideable) => state.hidden.includes(name);
@@ -200,7 +204,7 @@ export default function Teach({ route }: RoomProps) {
           {place.chapter === "gsd" && !hidden("formula") && (
             <Formula
               step={place.step}
-              depth={place.step === "tile" ? state.depth : 16}
+              depth={place.step === "tile" ? state.depth : kernelTile.depth}
               part={state.part}
               pixels={caseSizes[shown].pixels}
             />
@@ -229,7 +233,7 @@ export default function Teach({ route }: RoomProps) {
             )}
           </div>
           <p class="small quiet teach-keys">
-            <Rich text={inner[place.step] === undefined ? words.room.keys : words.room.innerKeys} />{" "}
+            <Rich text={walked.includes(place.step) ? words.room.innerKeys : words.room.keys} />{" "}
             <button
               type="button"
               class="plain teach-link"
@@ -275,7 +279,7 @@ export default function Teach({ route }: RoomProps) {
           {all === undefined ? (
             problem.value === undefined && (
               <p class="quiet" role="status">
-                {shown === "tiny" ? words.room.computing : words.cases.wait}
+                {shown === "tiny" ? words.room.computing : fill(words.cases.wait, facts(shown))}
               </p>
             )
           ) : (

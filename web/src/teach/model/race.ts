@@ -28,8 +28,8 @@ export interface RaceRow {
 }
 
 const seed = 52;
-const warmUps = 2;
-const timed = 5;
+export const warmUps = 2;
+export const timedPasses = 5;
 
 /** Scores that are compared: all translations of the first particles and orientations. */
 const compared = { particles: 2, orientations: 8 };
@@ -110,7 +110,7 @@ export async function race(runtime: Runtime, name: RaceSize, onRow: (row: RaceRo
   await pass(runtime, shape, inputs, scoreStrategies, async (strategy, run, scores) => {
     for (let n = 0; n < warmUps; n++) await run();
     const times: number[] = [];
-    for (let n = 0; n < timed; n++) {
+    for (let n = 0; n < timedPasses; n++) {
       const begun = performance.now();
       await run();
       times.push(performance.now() - begun);

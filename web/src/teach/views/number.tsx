@@ -158,6 +158,7 @@ export function NumberView(props: ViewProps & { readonly all: Prepared }) {
       </div>
       <Slider
         name={text.pixel}
+        walks
         value={k}
         least={0}
         most={pixels - 1}

@@ -11,7 +11,8 @@ import { count, decimal, From, fill, number, words } from "../text.js";
 import { cellReader, columnOf, deviceName, numbers, poseOfColumn } from "./names.js";
 import { tablePicture } from "./table.js";
 
-const guesses = [4, 16, 32, 1024];
+/** The side of the tile is right. */
+const guesses = (side: number) => [side / 8, side / 2, side, side * side];
 
 /** Asks before it tells. */
 export function Guess({
@@ -23,9 +24,9 @@ export function Guess({
 }) {
   return (
     <div class="teach-guess">
-      <p>{words.steps.tile.guess}</p>
+      <p>{fill(words.steps.tile.guess, { side: answer })}</p>
       <div class="teach-row">
-        {guesses.map((guess) => (
+        {guesses(answer).map((guess) => (
           <button type="button" key={guess} onClick={() => onAnswer(guess === answer)}>
             {fill(words.tile.times, { count: guess })}
           </button>
@@ -160,6 +161,7 @@ function Workgroups({
         rows: block.rows,
         columns: block.columns,
       })}
+      origin="reference"
       picture={picture}
       chosen={[state.o, columnOf(shape, state.i, state.t)]}
       onChoose={(o, j) => update({ o, ...poseOfColumn(shape, j) })}
@@ -198,8 +200,8 @@ export function TileView(props: ViewProps & { readonly all: Prepared }) {
     <div class="teach-stack">
       {answered !== undefined && (
         <p class="teach-answer" role="status">
-          {answered ? text.right : text.wrong}
-          {text.answer}
+          {answered ? text.right : fill(text.wrong, { side: made.side })}
+          {fill(text.answer, { side: made.side })}
         </p>
       )}
       {data.name !== "tiny" && <Workgroups {...props} block={block} side={side} />}
@@ -208,6 +210,7 @@ export function TileView(props: ViewProps & { readonly all: Prepared }) {
         <div class="teach-stack">
           <Slider
             name={text.part}
+            walks
             value={part}
             least={0}
             most={parts - 1}

@@ -5,7 +5,7 @@ import { Measure } from "../../shell/ui.js";
 import { selectLatest } from "../compute.js";
 import { mostKept } from "../model/state.js";
 import { breakEven, elementOf, globalSearch, layoutBytes } from "../model/weights.js";
-import { Choice, Figure, heat, Slider, type ViewProps } from "../parts.js";
+import { Choice, Figure, heat, Measures, Slider, type ViewProps } from "../parts.js";
 import { heatScale, MarkedPicture, Picture, stepOf } from "../picture.js";
 import type { Prepared } from "../teach.worker.js";
 import { bytesText, decimal, From, fill, number, words } from "../text.js";
@@ -215,7 +215,14 @@ export function GroupsView({ state, update, all }: ViewProps & { readonly all: P
       >
         {drawn}
       </Figure>
-      <Figure note={fill(text.compact, { groups, children })}>
+      <Figure
+        note={
+          <>
+            {fill(text.compact, { groups, children, rotations: shape.rotations, shifts: shape.shifts })}{" "}
+            <From origin="reference" />
+          </>
+        }
+      >
         <Groups
           shape={shape}
           selection={selection}
@@ -229,8 +236,9 @@ export function GroupsView({ state, update, all }: ViewProps & { readonly all: P
       </p>
       <Slider
         name={text.element}
-        value={Math.max(0, element)}
-        least={0}
+        walks
+        value={element}
+        least={-1}
         most={groups * children - 1}
         text={own === undefined ? text.chooseOne : `${element}`}
         onChange={(value) => update({ element: value })}
@@ -252,11 +260,12 @@ export function GroupsView({ state, update, all }: ViewProps & { readonly all: P
           })}
         </p>
       )}
-      <dl class="teach-line">
+      <Precision state={state} update={update} />
+      <Measures origin="formula">
         <Measure name={text.layouts.dense} value={number(bytes.dense)} unit={text.bytes} />
         <Measure name={text.layouts.pairs} value={number(bytes.pairs)} unit={text.bytes} />
         <Measure name={text.layouts.grouped} value={number(bytes.grouped)} unit={text.bytes} />
-      </dl>
+      </Measures>
     </div>
   );
 }
@@ -271,6 +280,19 @@ function poseText({ data: { poses } }: Prepared, sample: number): string {
     y: decimal(y.toFixed(2)),
   });
 }
+
+/** Bytes of a value. */
+const Precision = ({ state, update }: ViewProps) => (
+  <Choice
+    name={words.weights.numbers}
+    options={[
+      { value: 4, label: "float32" },
+      { value: 8, label: "float64" },
+    ]}
+    value={state.bytes}
+    onChange={(bytes) => update({ bytes })}
+  />
+);
 
 const layoutNames = ["dense", "pairs", "grouped"] as const;
 
@@ -290,15 +312,7 @@ export function BytesView({ state, update }: ViewProps) {
   return (
     <div class="teach-stack">
       <div class="teach-row">
-        <Choice
-          name={text.numbers}
-          options={[
-            { value: 4, label: "float32" },
-            { value: 8, label: "float64" },
-          ]}
-          value={state.bytes}
-          onChange={(value) => update({ bytes: value })}
-        />
+        <Precision state={state} update={update} />
         <Choice
           name={text.parents}
           options={[
@@ -338,7 +352,13 @@ export function BytesView({ state, update }: ViewProps) {
           </div>
         ))}
       </dl>
-      <Figure note={fill(text.chart, { first, second })}>
+      <Figure
+        note={
+          <>
+            {fill(text.chart, { first, second })} <From origin="formula" />
+          </>
+        }
+      >
         <svg
           class="teach-chart"
           viewBox="-4 0 412 215"
