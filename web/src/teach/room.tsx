@@ -30,6 +30,7 @@ import { Choice } from "./parts.js";
 import type { Prepared } from "./teach.worker.js";
 import { fill, language, languageProblem, Rich, speak, words } from "./text.js";
 import { Agreement } from "./views/agreement.js";
+import { BytesView } from "./views/bytes.js";
 import { Formula } from "./views/formula.js";
 import { FreeListView } from "./views/freelist.js";
 import { NumberView } from "./views/number.js";
@@ -40,7 +41,7 @@ import { StackView } from "./views/stack.js";
 import { TableView } from "./views/table.js";
 import { Teacher } from "./views/teacher.js";
 import { TileView } from "./views/tile.js";
-import { BytesView, GroupsView } from "./views/weights.js";
+import { GroupsView } from "./views/weights.js";
 
 /** Steps inside which `,` and `.` walk: they move the slider that says so. */
 const walked: readonly StepName[] = ["number", "tile", "stack", "freelist", "groups"];

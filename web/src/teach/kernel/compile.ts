@@ -48,8 +48,8 @@ function parse(code: string): ast.Node[] {
   }
 }
 
-/** A loop with more turns is taken for endless: those of the kernels have one a pixel at most. */
-const manyTurns = 5000;
+/** A loop with more turns is taken for endless: those of the kernels have one a pixel at most, or with barriers one a part of the sum. */
+const manyTurns = { plain: 5000, waiting: 250 } as const;
 
 class Compiler extends Expressions {
   constructor(private readonly nodes: ast.Node[]) {
@@ -238,13 +238,13 @@ class Compiler extends Expressions {
     const increment = node.increment === null ? undefined : this.statement(node.increment);
     const body = this.block(node.body);
     this.scopes.pop();
-    const more = (f: Frame, turns: number) => {
-      if (turns > manyTurns) throw new KernelError("a loop does not end", line);
+    const more = (f: Frame, turns: number, kind: keyof typeof manyTurns) => {
+      if (turns > manyTurns[kind]) throw new KernelError("a loop does not end", line);
       return condition === undefined || condition(f) === true;
     };
     const run = (f: Frame): Exit => {
       let turns = 0;
-      for (init?.run(f); more(f, turns++); increment?.run(f)) {
+      for (init?.run(f); more(f, turns++, "plain"); increment?.run(f)) {
         const exit = body.run(f);
         if (exit === "return") return exit;
         if (exit === "break") break;
@@ -257,7 +257,7 @@ class Compiler extends Expressions {
       run,
       *waits(f) {
         let turns = 0;
-        for (init?.run(f); more(f, turns++); increment?.run(f)) {
+        for (init?.run(f); more(f, turns++, "waiting"); increment?.run(f)) {
           const exit = yield* waits(f);
           if (exit === "return") return exit;
           if (exit === "break") break;
