@@ -46,7 +46,7 @@ import { GroupsView } from "./views/weights.js";
 /** Steps inside which `,` and `.` walk: they move the slider that says so. */
 const walked: readonly StepName[] = ["number", "tile", "stack", "freelist", "groups"];
 function walkInside(key: "," | "."): void {
-  const slider = document.querySelector<HTMLInputElement>(".teach-stage input[data-walks=true]");
+  const slider = document.querySelector<HTMLInputElement>("input[data-walks=true]");
   if (slider === null) return;
   if (key === ".") slider.stepUp();
   else slider.stepDown();

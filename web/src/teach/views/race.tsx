@@ -1,7 +1,7 @@
 import { scoreStrategies } from "../../../../src/runtime/contract.js";
 import { cpuTolerances, webGpuTolerances } from "../../../../src/runtime/tolerances.js";
 import { Notice } from "../../shell/ui.js";
-import { badges, bestRuntime, race, races } from "../compute.js";
+import { badges, bestRuntime, race, raceRuns, races } from "../compute.js";
 import { countReads, totalReads } from "../model/counts.js";
 import { median, type RaceSize, raceShape, raceSizes } from "../model/race.js";
 import { Choice, type ViewProps } from "../parts.js";
@@ -19,7 +19,7 @@ export function RaceView({ state, update, all }: ViewProps & { readonly all: Pre
   const last = races.value[size];
   const found = last?.kind === chosen ? last : undefined;
   const rows = found?.rows ?? [];
-  const running = Object.values(races.value).some((one) => one.running);
+  const running = raceRuns();
   const { bound } = (chosen === "cpu" ? cpuTolerances : webGpuTolerances).diff2Coarse;
   const slowest = Math.max(0, ...rows.map(({ times }) => median(times)));
   const mostRead = Math.max(
@@ -71,9 +71,7 @@ export function RaceView({ state, update, all }: ViewProps & { readonly all: Pre
               <th scope="col">
                 {own.columns.time} <From origin="measured" />
               </th>
-              <th scope="col">
-                {own.columns.error} <From origin="measured" />
-              </th>
+              <th scope="col">{own.columns.error}</th>
             </tr>
           </thead>
           <tbody>
@@ -105,13 +103,7 @@ export function RaceView({ state, update, all }: ViewProps & { readonly all: Pre
                       />
                     </div>
                   </td>
-                  <td>
-                    {row !== undefined && (
-                      <>
-                        {decimal(row.error.toExponential(1))} <Verdict error={row.error} tolerance={bound} />
-                      </>
-                    )}
-                  </td>
+                  <td>{row === undefined ? "" : decimal(row.error.toExponential(1))}</td>
                 </tr>
               );
             })}
@@ -123,7 +115,8 @@ export function RaceView({ state, update, all }: ViewProps & { readonly all: Pre
           {fill(own.ran, {
             device: deviceName(found),
             tolerance: decimal(String(bound)),
-          })}
+          })}{" "}
+          <Verdict error={Math.max(...rows.map(({ error }) => error))} tolerance={bound} />
         </p>
       )}
       {found?.problem !== undefined && <Notice kind="problem">{found.problem}</Notice>}

@@ -1,5 +1,5 @@
 import { useMemo, useState } from "preact/hooks";
-import { bestRuntime, cases, race, races } from "../compute.js";
+import { bestRuntime, cases, race, raceRuns, races } from "../compute.js";
 import { operandReads, partCounts, tileBytes } from "../model/counts.js";
 import { workgroupLimit } from "../model/puzzles.js";
 import { median, raceShape } from "../model/race.js";
@@ -336,7 +336,7 @@ function TimesHere() {
   if (found === undefined || found.running)
     return (
       <div class="teach-row">
-        <button type="button" disabled={found?.running} onClick={() => race(bestRuntime(), "small")}>
+        <button type="button" disabled={raceRuns()} onClick={() => race(bestRuntime(), "small")}>
           {found?.running ? words.tile.measuring : words.tile.measure}
         </button>
       </div>
