@@ -96,6 +96,10 @@ describe(`reads, seed ${seed}`, () => {
       expect(K).toBe(shape.pixels);
       const formula = countReads(strategy, shape, tiles);
       expect(sums).toEqual(formula);
+      if (strategy === "tiled") {
+        const { slices, shifted } = formula.diff2_tiled;
+        expect(operandReads(shape, tiles.tiled.side)).toEqual({ slices, images: shifted });
+      }
       const bytes = counts
         .flatMap(({ buffers }) => Object.values(buffers))
         .map((own) => own.reads * own.bytes);

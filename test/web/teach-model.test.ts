@@ -254,14 +254,15 @@ describe("compressed weights", () => {
 
   test("an element names its particle, parent and child", async () => {
     const { weights } = await select(openReference(), data, 0.999);
-    const group = weights.start_i[1] + 1;
-    const element = elementOf(shape, weights, group * children + 13);
-    expect(element).toMatchObject({ group, particle: 1, rotation: 3, shift: 1 });
-    expect(element.sample).toBe(weights.firstSample_g[group] + 13);
-    expect(element.orientation * translations + element.translation).toBe(element.parent);
-    const [x, y] = data.poses.subarray(5 * element.sample + 3, 5 * element.sample + 5);
-    const t = element.translation * 4 + element.shift;
-    expect([x, y]).toEqual([data.childTranslations_t2[2 * t], data.childTranslations_t2[2 * t + 1]]);
+    for (const [group, first] of weights.firstSample_g.entries()) {
+      const element = elementOf(shape, weights, group * children + 13);
+      const particle = weights.start_i.findLastIndex((start) => start <= group);
+      expect(element).toMatchObject({ group, particle, rotation: 3, shift: 1, sample: first + 13 });
+      expect(element.orientation * translations + element.translation).toBe(element.parent);
+      const [x, y] = data.poses.subarray(5 * element.sample + 3, 5 * element.sample + 5);
+      const t = element.translation * 4 + element.shift;
+      expect([x, y]).toEqual([data.childTranslations_t2[2 * t], data.childTranslations_t2[2 * t + 1]]);
+    }
   });
 
   test("bytes are those of formula 4.1, and the layouts break even where the paper says", () => {
