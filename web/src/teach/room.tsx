@@ -45,12 +45,14 @@ import { GroupsView } from "./views/weights.js";
 
 /** Steps inside which `,` and `.` walk: they move the slider that says so. */
 const walked: readonly StepName[] = ["number", "tile", "stack", "freelist", "groups"];
-function walkInside(key: "," | "."): void {
-  const slider = document.querySelector<HTMLInputElement>("input[data-walks=true]");
-  if (slider === null) return;
-  if (key === ".") slider.stepUp();
-  else slider.stepDown();
-  slider.dispatchEvent(new Event("input", { bubbles: true }));
+/** A key may come before its step is drawn: it waits some frames. */
+function walkInside(key: "," | ".", step: StepName, frames = 30): void {
+  const slider = document.querySelector<HTMLInputElement>(`[data-step=${step}] input[data-walks=true]`);
+  if (slider !== null) {
+    if (key === ".") slider.stepUp();
+    else slider.stepDown();
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+  } else if (frames > 0) requestAnimationFrame(() => walkInside(key, step, frames - 1));
 }
 
 function Chapters({ state }: { readonly state: TeachState }) {
@@ -70,6 +72,7 @@ function Chapters({ state }: { readonly state: TeachState }) {
                     class="teach-dot"
                     href={hrefOf(state, { chapter: name, step })}
                     aria-current={step === state.place.step ? "step" : undefined}
+                    title={words.steps[step].title}
                   >
                     <span class="visually-hidden">{words.steps[step].title}</span>
                   </a>
@@ -165,7 +168,7 @@ export default function Teach({ route }: RoomProps) {
       if (event.key === "ArrowRight" || event.key === "PageDown") walk(1);
       else if (event.key === "ArrowLeft" || event.key === "PageUp") walk(-1);
       else if (event.key === " " && !onControl) walk(event.shiftKey ? -1 : 1);
-      else if (event.key === "," || event.key === ".") walkInside(event.key);
+      else if (event.key === "," || event.key === ".") walkInside(event.key, now.place.step);
       else if (event.key === "t") show({ ...now, teacher: !now.teacher }, { replace: true });
       else return;
       event.preventDefault();

@@ -7,7 +7,7 @@ import { type Block, blockAt, movedImage, partialSums } from "../model/terms.js"
 import { Figure, Slider, type ViewProps } from "../parts.js";
 import { heatScale, hueScale, Picture, PictureGrid, stepOf } from "../picture.js";
 import type { Prepared } from "../teach.worker.js";
-import { count, decimal, From, fill, number, words } from "../text.js";
+import { count, decimal, From, fill, number, Rich, words } from "../text.js";
 import { cellReader, columnOf, deviceName, numbers, poseOfColumn } from "./names.js";
 import { tablePicture } from "./table.js";
 
@@ -122,7 +122,7 @@ export function TilePicture({
       put(
         corner + Math.floor(at / columns),
         corner + (at % columns),
-        sumStep + stepOf((sum - least) / (most - least)),
+        sumStep + stepOf((most - sum) / (most - least)),
       );
     return steps;
   }, [sums, side, depth, part]);
@@ -206,7 +206,15 @@ export function TileView(props: ViewProps & { readonly all: Prepared }) {
       )}
       {data.name !== "tiny" && <Workgroups {...props} block={block} side={side} />}
       <div class="teach-tile-row">
-        <TilePicture all={all} block={block} side={side} depth={depth} part={part} />
+        <Figure
+          note={
+            <>
+              <Rich text={text.legend} /> <From origin="reference" />
+            </>
+          }
+        >
+          <TilePicture all={all} block={block} side={side} depth={depth} part={part} />
+        </Figure>
         <div class="teach-stack">
           <Slider
             name={text.part}
