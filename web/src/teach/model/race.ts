@@ -90,8 +90,12 @@ async function pass(
   }
 }
 
-/** Time the three strategies on one set of random particles. Rows come as they are ready. */
-export async function race(runtime: Runtime, name: RaceSize, onRow: (row: RaceRow) => void): Promise<void> {
+/** Time the three strategies on one set of random particles. Rows come as they are ready; the end waits until each was received. */
+export async function race(
+  runtime: Runtime,
+  name: RaceSize,
+  onRow: (row: RaceRow) => void | Promise<void>,
+): Promise<void> {
   const shape = raceShape(name);
   const { particles, orientations, translations, pixels: K } = shape;
   const random = new Random(seed);
@@ -121,7 +125,7 @@ export async function race(runtime: Runtime, name: RaceSize, onRow: (row: RaceRo
       const [i, rest] = [Math.floor(at / perParticle), at % perParticle];
       return all[i * orientations * translations + rest];
     });
-    onRow({ strategy, times, error: relativeError(some, expected) });
+    await onRow({ strategy, times, error: relativeError(some, expected) });
   });
 }
 
