@@ -23,7 +23,10 @@ interface Hole {
   bytes: number;
 }
 
-/** A first-fit free list with merging of neighbours: the policy of RELION's GPU allocator. */
+/**
+ * A first-fit free list with merging of neighbours: the policy of RELION's GPU allocator, which also passes over holes that fit exactly
+ * (`takesExact` false).
+ */
 export class FreeList {
   private readonly holes: Hole[];
   private inUse = 0;
@@ -31,6 +34,7 @@ export class FreeList {
   constructor(
     readonly capacity: number,
     readonly alignment: number,
+    private readonly takesExact = true,
   ) {
     this.holes = [{ offset: 0, bytes: capacity }];
   }
@@ -52,7 +56,8 @@ export class FreeList {
   /** Offset of a block, or undefined where no hole is large enough. */
   alloc(bytes: number): number | undefined {
     const padded = alignUp(bytes, this.alignment);
-    const index = this.holes.findIndex((hole) => hole.bytes >= padded);
+    const least = this.takesExact ? padded : padded + 1;
+    const index = this.holes.findIndex((hole) => hole.bytes >= least);
     const hole = this.holes[index];
     if (hole === undefined) return undefined;
     const { offset } = hole;

@@ -17,6 +17,7 @@ import {
   relativeError,
   sampleOf,
 } from "../../web/src/teach/model/gsd.js";
+import { race } from "../../web/src/teach/model/race.js";
 import { caseSizes, mostKept } from "../../web/src/teach/model/state.js";
 import { blockAt, partialSums, termsOf } from "../../web/src/teach/model/terms.js";
 import { partOf, sumsOver } from "../support/small-cases.js";
@@ -178,5 +179,16 @@ describe("the case of 64 pixels on the cpu runtime", () => {
   test.each(scoreStrategies)("%s", async (strategy) => {
     const found = await coarseScores(cpu, data, strategy);
     expect(relativeError(found, shown.diff2_iot)).toBeLessThan(cpuTolerances.diff2Coarse.bound);
+  });
+
+  // Rows and the end come to the page by different ways: an end that overtook a row left the page waiting for ever.
+  test("a race ends when each row was received", async () => {
+    const received: string[] = [];
+    await race(cpu, "small", async ({ strategy, error }) => {
+      await new Promise((done) => setTimeout(done, 20));
+      expect(error).toBeLessThan(cpuTolerances.diff2Coarse.bound);
+      received.push(strategy);
+    });
+    expect(received).toEqual(scoreStrategies);
   });
 });

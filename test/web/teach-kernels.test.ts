@@ -15,6 +15,7 @@ import {
   tileBytes,
   totalReads,
 } from "../../web/src/teach/model/counts.js";
+import { kernelTile } from "../../web/src/teach/model/state.js";
 
 const seed = Number(process.env.CRYOTILE_SEED ?? Date.now() % 2 ** 31);
 
@@ -95,6 +96,10 @@ describe(`reads, seed ${seed}`, () => {
       expect(K).toBe(shape.pixels);
       const formula = countReads(strategy, shape, tiles);
       expect(sums).toEqual(formula);
+      if (strategy === "tiled") {
+        const { slices, shifted } = formula.diff2_tiled;
+        expect(operandReads(shape, tiles.tiled.side)).toEqual({ slices, images: shifted });
+      }
       const bytes = counts
         .flatMap(({ buffers }) => Object.values(buffers))
         .map((own) => own.reads * own.bytes);
@@ -116,6 +121,8 @@ describe("tile constants", () => {
   test("are those of the launches, and memory is what the kernels declare", async () => {
     const { tiled, gemm } = await readTiles(loadShaderFile);
     expect([tiled.side, gemm.side]).toEqual([tileSides.tiled, tileSides.gemm]);
+    // What the room begins with, and names in its words.
+    expect(tiled).toMatchObject(kernelTile);
     // As their headers say: 16 pixels a part, 256 lanes; 8 pixels a part, 16 KiB.
     expect([tiled.depth, tiled.lanes, gemm.depth, gemm.lanes]).toEqual([16, 256, 8, 256]);
     expect(gemm.sharedBytes).toBe(16384);

@@ -79,6 +79,9 @@ export interface Race {
 /** What was measured on this machine, by size. */
 export const races = signal<Readonly<Partial<Record<RaceSize, Race>>>>({});
 
+/** Whether anything is measured now: two at once would slow each other. */
+export const raceRuns = (): boolean => Object.values(races.value).some((one) => one.running);
+
 /** WebGPU where this browser has it. */
 export const bestRuntime = (): "webgpu" | "cpu" =>
   Object.values(cases)

@@ -1,5 +1,5 @@
 import { formatHash, go } from "../shell/route.js";
-import { type Place, type TeachState, writeState } from "./model/state.js";
+import { moved, type Place, type TeachState, writeState } from "./model/state.js";
 
 /** Go to a state, as a place of its own in the history or instead of the present one. */
 export function show(state: TeachState, options?: { replace: boolean }): void {
@@ -9,6 +9,6 @@ export function show(state: TeachState, options?: { replace: boolean }): void {
 
 /** The address of a step in a state. */
 export const hrefOf = (state: TeachState, place: Place): string => {
-  const { parts, query } = writeState({ ...state, place });
+  const { parts, query } = writeState(moved(state, place));
   return formatHash("teach", parts, query);
 };

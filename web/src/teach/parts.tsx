@@ -1,7 +1,7 @@
 import type { ComponentChildren, TargetedKeyboardEvent } from "preact";
 import { useId } from "preact/hooks";
 import type { TeachState } from "./model/state.js";
-import { decimal } from "./text.js";
+import { decimal, From, type Origin } from "./text.js";
 
 export interface ViewProps {
   readonly state: TeachState;
@@ -34,6 +34,7 @@ const arrows: Readonly<Record<string, readonly [number, number] | undefined>> = 
 
 export interface MatrixProps {
   readonly caption: string;
+  readonly origin?: Origin;
   readonly rows: readonly string[];
   readonly columns: readonly string[];
   readonly value: (row: number, column: number) => number;
@@ -48,6 +49,7 @@ export interface MatrixProps {
 /** A table of numbers in colour. Where cells can be chosen, arrow keys move the choice. */
 export function Matrix({
   caption,
+  origin,
   rows,
   columns,
   value,
@@ -72,7 +74,9 @@ export function Matrix({
   return (
     <div class="teach-scroll">
       <table class="teach-matrix" role={onChoose === undefined ? undefined : "grid"}>
-        <caption>{caption}</caption>
+        <caption>
+          {caption} {origin !== undefined && <From origin={origin} />}
+        </caption>
         <thead>
           <tr>
             <td />
@@ -163,6 +167,7 @@ export function Slider({
   most,
   step = 1,
   text,
+  walks = false,
   onChange,
 }: {
   readonly name: string;
@@ -171,6 +176,8 @@ export function Slider({
   readonly most: number;
   readonly step?: number;
   readonly text: string;
+  /** Whether the keys `,` and `.` move it. */
+  readonly walks?: boolean;
   readonly onChange: (value: number) => void;
 }) {
   const id = useId();
@@ -182,6 +189,7 @@ export function Slider({
       <input
         id={id}
         type="range"
+        data-walks={walks}
         min={least}
         max={most}
         step={step}
@@ -206,5 +214,20 @@ export function Figure({
       {children}
       {note !== undefined && <figcaption>{note}</figcaption>}
     </figure>
+  );
+}
+
+/** Numbers with their names and units in a line, and where they come from. */
+export function Measures({
+  origin,
+  children,
+}: {
+  readonly origin: Origin;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <Figure note={<From origin={origin} />}>
+      <dl class="teach-line">{children}</dl>
+    </Figure>
   );
 }

@@ -1,6 +1,7 @@
 import type { TargetedKeyboardEvent, TargetedPointerEvent } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { isDark } from "../shell/theme.js";
+import { From, type Origin } from "./text.js";
 
 /** Steps of the density scale, finer than those that text can stand on. */
 const heatSteps = 33;
@@ -188,6 +189,7 @@ const moves: Readonly<Record<string, readonly [number, number] | undefined>> = {
  */
 export function PictureGrid({
   name,
+  origin,
   picture,
   chosen,
   onChoose,
@@ -197,6 +199,7 @@ export function PictureGrid({
   heads,
 }: {
   readonly name: string;
+  readonly origin: Origin;
   readonly picture: PictureProps;
   readonly chosen: readonly [number, number];
   readonly onChoose: (row: number, column: number) => void;
@@ -283,7 +286,7 @@ export function PictureGrid({
         </table>
       </div>
       <figcaption>
-        {name}
+        {name} <From origin={origin} />
         <output class="teach-reading">{read(...(pointed ?? chosen))}</output>
       </figcaption>
     </figure>

@@ -9,11 +9,14 @@ import {
   chapters,
   type Hideable,
   hasCases,
+  kernelTile,
   languageNames,
   languages,
+  moved,
   neighbour,
   type Place,
   readState,
+  type StepName,
   shownCase,
   type TeachState,
   withCase,
@@ -21,11 +24,13 @@ import {
 import "./figures.css";
 import "./panels.css";
 import "./teach.css";
+import { facts } from "./facts.js";
 import { hrefOf, show } from "./navigation.js";
 import { Choice } from "./parts.js";
 import type { Prepared } from "./teach.worker.js";
 import { fill, language, languageProblem, Rich, speak, words } from "./text.js";
 import { Agreement } from "./views/agreement.js";
+import { BytesView } from "./views/bytes.js";
 import { Formula } from "./views/formula.js";
 import { FreeListView } from "./views/freelist.js";
 import { NumberView } from "./views/number.js";
@@ -36,16 +41,19 @@ import { StackView } from "./views/stack.js";
 import { TableView } from "./views/table.js";
 import { Teacher } from "./views/teacher.js";
 import { TileView } from "./views/tile.js";
-import { BytesView, GroupsView } from "./views/weights.js";
+import { GroupsView } from "./views/weights.js";
 
-/** What `,` and `.` walk through in a step. */
-const inner: Partial<Record<TeachState["place"]["step"], "k" | "part" | "event" | "element">> = {
-  number: "k",
-  tile: "part",
-  stack: "event",
-  freelist: "event",
-  groups: "element",
-};
+/** Steps inside which `,` and `.` walk: they move the slider that says so. */
+const walked: readonly StepName[] = ["number", "tile", "stack", "freelist", "groups"];
+/** A key may come before its step is drawn: it waits some frames. */
+function walkInside(key: "," | ".", step: StepName, frames = 30): void {
+  const slider = document.querySelector<HTMLInputElement>(`[data-step=${step}] input[data-walks=true]`);
+  if (slider !== null) {
+    if (key === ".") slider.stepUp();
+    else slider.stepDown();
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+  } else if (frames > 0) requestAnimationFrame(() => walkInside(key, step, frames - 1));
+}
 
 function Chapters({ state }: { readonly state: TeachState }) {
   return (
@@ -64,6 +72,7 @@ function Chapters({ state }: { readonly state: TeachState }) {
                     class="teach-dot"
                     href={hrefOf(state, { chapter: name, step })}
                     aria-current={step === state.place.step ? "step" : undefined}
+                    title={words.steps[step].title}
                   >
                     <span class="visually-hidden">{words.steps[step].title}</span>
                   </a>
@@ -144,24 +153,23 @@ export default function Teach({ route }: RoomProps) {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
-      if (event.ctrlKey || event.metaKey || event.altKey || target.matches("input, select, textarea")) return;
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (target.matches("input:not([type=range]), select, textarea")) return;
+      // A slider has its own arrows and pages.
+      if (target.matches("input") && ![" ", ",", ".", "t"].includes(event.key)) return;
       const onControl = target.closest("button, a, summary, [role=gridcell]") !== null;
       // Keys may come faster than the page is drawn.
       const { parts, query } = parseHash(location.hash);
       const now = readState(parts, query);
       const walk = (by: number) => {
         const to = neighbour(now.place, by);
-        if (to !== undefined) show({ ...now, place: to });
+        if (to !== undefined) show(moved(now, to));
       };
-      const name = inner[now.place.step];
       if (event.key === "ArrowRight" || event.key === "PageDown") walk(1);
       else if (event.key === "ArrowLeft" || event.key === "PageUp") walk(-1);
       else if (event.key === " " && !onControl) walk(event.shiftKey ? -1 : 1);
-      else if ((event.key === "," || event.key === ".") && name !== undefined) {
-        const value = now[name] + (event.key === "." ? 1 : -1);
-        const most = name === "k" ? caseSizes[now.case].pixels - 1 : Number.POSITIVE_INFINITY;
-        show({ ...now, [name]: Math.min(most, Math.max(0, value)) }, { replace: true });
-      } else if (event.key === "t") show({ ...now, teacher: !now.teacher }, { replace: true });
+      else if (event.key === "," || event.key === ".") walkInside(event.key, now.place.step);
+      else if (event.key === "t") show({ ...now, teacher: !now.teacher }, { replace: true });
       else return;
       event.preventDefault();
     };
@@ -171,7 +179,7 @@ export default function Teach({ route }: RoomProps) {
   const text = words.steps[place.step];
   const { title } = text;
   const of64: Readonly<Record<number, string>> = shown === "box64" && "body64" in text ? text.body64 : {};
-  const body = text.body.map((own, at) => fill(of64[at] ?? own, caseSizes[shown]));
+  const body = text.body.map((own, at) => fill(of64[at] ?? own, facts(shown)));
   const steps: readonly string[] = chapters.find(({ name }) => name === place.chapter)?.steps ?? [];
   const kernel = kernelOf[place.step as keyof typeof kernelOf];
   const hidden = (name: Hideable) => state.hidden.includes(name);
@@ -200,7 +208,7 @@ export default function Teach({ route }: RoomProps) {
           {place.chapter === "gsd" && !hidden("formula") && (
             <Formula
               step={place.step}
-              depth={place.step === "tile" ? state.depth : 16}
+              depth={place.step === "tile" ? state.depth : kernelTile.depth}
               part={state.part}
               pixels={caseSizes[shown].pixels}
             />
@@ -229,7 +237,7 @@ export default function Teach({ route }: RoomProps) {
             )}
           </div>
           <p class="small quiet teach-keys">
-            <Rich text={inner[place.step] === undefined ? words.room.keys : words.room.innerKeys} />{" "}
+            <Rich text={walked.includes(place.step) ? words.room.innerKeys : words.room.keys} />{" "}
             <button
               type="button"
               class="plain teach-link"
@@ -275,7 +283,7 @@ export default function Teach({ route }: RoomProps) {
           {all === undefined ? (
             problem.value === undefined && (
               <p class="quiet" role="status">
-                {shown === "tiny" ? words.room.computing : words.cases.wait}
+                {shown === "tiny" ? words.room.computing : fill(words.cases.wait, facts(shown))}
               </p>
             )
           ) : (

@@ -174,7 +174,7 @@ const api = {
   async race(
     kind: "webgpu" | "cpu",
     size: RaceSize,
-    onRow: (row: RaceRow) => void,
+    onRow: (row: RaceRow) => void | Promise<void>,
   ): Promise<{ device: string; software: boolean }> {
     const runtime = await openRuntime(kind, 2 ** 28);
     try {

@@ -1,4 +1,5 @@
-import { caseSizes, places, type StepName } from "./model/state.js";
+import { facts } from "./facts.js";
+import { places, type StepName } from "./model/state.js";
 import type { Prepared } from "./teach.worker.js";
 import { decimal, fill, words } from "./text.js";
 
@@ -9,12 +10,13 @@ export function worksheet({ differences, tiles }: Prepared): string {
   const { diff2_iot, constant_i } = differences;
   const { side, depth, sharedBytes } = tiles.tiled;
   const own = words.worksheet;
+  const numbers = facts("tiny");
   const tasksOf: Readonly<Partial<Record<StepName, readonly string[]>>> = own.tasks;
   const lines = [`# ${own.title}`, ""];
   for (const { step } of places) {
     const { title, body } = words.steps[step];
-    lines.push(`## ${title}`, "", fill(plain(body[0]), caseSizes.tiny), "");
-    const tasks = tasksOf[step]?.map((task) => `- [ ] ${task}`);
+    lines.push(`## ${title}`, "", plain(fill(body[0], numbers)), "");
+    const tasks = tasksOf[step]?.map((task) => `- [ ] ${fill(task, numbers)}`);
     if (tasks !== undefined) lines.push(...tasks, "");
   }
   lines.push(

@@ -9,7 +9,7 @@ import {
   type Routine,
   type Step,
 } from "./expressions.js";
-import { binary, describe, none, scalar, type Value, type WgslType, zero } from "./values.js";
+import { becomes, binary, describe, none, scalar, type Value, type WgslType, zero } from "./values.js";
 
 export { KernelError, type KernelMemory } from "./expressions.js";
 
@@ -42,11 +42,14 @@ function parse(code: string): ast.Node[] {
   try {
     return new ast.WgslParser().parse(code);
   } catch (error) {
-    const message = (error as Error).message;
+    const { message = "this is not WGSL" } = error as Partial<Error>;
     const line = /[Ll]ine:? (\d+)/.exec(message)?.[1];
     throw new KernelError(message.replace(/\.? ?[Ll]ine:? \d+\.?/, ""), Number(line ?? 1));
   }
 }
+
+/** A loop with more turns is taken for endless: those of the kernels have one a pixel at most, or with barriers one a part of the sum. */
+const manyTurns = { plain: 5000, waiting: 250 } as const;
 
 class Compiler extends Expressions {
   constructor(private readonly nodes: ast.Node[]) {
@@ -176,6 +179,8 @@ class Compiler extends Expressions {
       };
     }
     const { type, get } = this.expression(node.value);
+    if (declared !== undefined && !becomes(type, declared))
+      return this.fail(`${node.name} is declared ${describe(declared)} and gets ${describe(type)}`);
     const slot = this.local(node.name, declared ?? concrete(type));
     return {
       run(f) {
@@ -226,15 +231,20 @@ class Compiler extends Expressions {
   }
 
   private loop(node: ast.For): Step {
+    const { line } = this;
     this.scopes.push(new Map());
     const init = node.init === null ? undefined : this.statement(node.init);
     const condition = node.condition === null ? undefined : this.expression(node.condition).get;
     const increment = node.increment === null ? undefined : this.statement(node.increment);
     const body = this.block(node.body);
     this.scopes.pop();
-    const more = (f: Frame) => condition === undefined || condition(f) === true;
+    const more = (f: Frame, turns: number, kind: keyof typeof manyTurns) => {
+      if (turns > manyTurns[kind]) throw new KernelError("a loop does not end", line);
+      return condition === undefined || condition(f) === true;
+    };
     const run = (f: Frame): Exit => {
-      for (init?.run(f); more(f); increment?.run(f)) {
+      let turns = 0;
+      for (init?.run(f); more(f, turns++, "plain"); increment?.run(f)) {
         const exit = body.run(f);
         if (exit === "return") return exit;
         if (exit === "break") break;
@@ -246,7 +256,8 @@ class Compiler extends Expressions {
     return {
       run,
       *waits(f) {
-        for (init?.run(f); more(f); increment?.run(f)) {
+        let turns = 0;
+        for (init?.run(f); more(f, turns++, "waiting"); increment?.run(f)) {
           const exit = yield* waits(f);
           if (exit === "return") return exit;
           if (exit === "break") break;

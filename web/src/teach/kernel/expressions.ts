@@ -1,5 +1,6 @@
 import * as ast from "wgsl_reflect/wgsl_reflect.module.js";
 import {
+  becomes,
   binary,
   builtins,
   describe,
@@ -231,7 +232,7 @@ export class Expressions {
     if ("type" in global)
       return this.postfix({ ...global, set: () => this.fail(`${name} is constant`) }, postfix);
     if (!(postfix instanceof ast.ArrayIndex)) return this.fail(`${name} needs an index`);
-    const index = this.expression(postfix.index).get as (f: Frame) => number;
+    const index = this.index(postfix.index);
     const shared = "shared" in global;
     const at = "shared" in global ? global.shared : global.storage;
     const type = (shared ? this.shared : this.storage)[at].element;
@@ -247,6 +248,14 @@ export class Expressions {
           set: (f, value) => f.memory.store(at, index(f), value, f.lane),
         };
     return this.postfix(element, postfix.postfix);
+  }
+
+  /** WGSL takes whole numbers alone. */
+  private index(node: ast.Expression): (f: Frame) => number {
+    const { type, get } = this.expression(node);
+    if (!becomes(type, scalar("u32")) && !becomes(type, scalar("i32")))
+      return this.fail(`${describe(type)} is not an index`);
+    return get as (f: Frame) => number;
   }
 
   /** Elements of local arrays, components of vectors. */
@@ -267,7 +276,7 @@ export class Expressions {
         node.postfix,
       );
     if (node instanceof ast.ArrayIndex) {
-      const index = this.expression(node.index).get as (f: Frame) => number;
+      const index = this.index(node.index);
       if (base.type.kind === "array") return inner(base.type.of, index);
       if (base.type.kind === "vector") return inner(scalar(base.type.of), index);
     } else if (node instanceof ast.StringExpr && base.type.kind === "vector") {

@@ -27,6 +27,16 @@ export function describe(type: WgslType): string {
   return type.kind;
 }
 
+/** Whether a value of a type can be given to what is declared: the type itself, or a literal of it. */
+export function becomes(type: WgslType, declared: WgslType): boolean {
+  if (describe(type) === describe(declared)) return true;
+  if (type.kind !== "scalar" || declared.kind !== "scalar") return false;
+  return (
+    (type.of === "int" && declared.of !== "bool" && declared.of !== "float") ||
+    (type.of === "float" && declared.of === "f32")
+  );
+}
+
 export function zero(type: WgslType): Value {
   if (type.kind === "scalar") return type.of === "bool" ? false : 0;
   if (type.kind === "vector") return new Array<number>(type.size).fill(0);

@@ -120,8 +120,9 @@ interface PolicyMemory {
   room(held: Map<number, PlacedBlock>): { totalFree: number; largestFree: number };
 }
 
+/** As RELION does it: holes that fit exactly are passed over. */
 function listMemory(trace: MemoryTrace, capacity: number): PolicyMemory {
-  const list = new FreeList(capacity, trace.alignment);
+  const list = new FreeList(capacity, trace.alignment, false);
   return {
     push() {},
     pop() {},

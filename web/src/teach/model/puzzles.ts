@@ -43,7 +43,7 @@ export const tileLine = "let at = (entry % depth) * (tile + 1u) + entry / depth;
 export const spoiltLine = "let at = (entry / depth) * (tile + 1u) + entry % depth;";
 
 /** Sums in float64 in another order differ from the reference by this much at most; a wrong index by 1 or so. */
-const sameSums = 1e-9;
+export const sameSums = 1e-9;
 
 /** Run diff2_tiled with another text for its line and compare with the scores of the reference. */
 export async function checkTileIndex(
@@ -53,7 +53,7 @@ export async function checkTileIndex(
   line: string,
 ): Promise<Verdict & { readonly scores?: Float64Array }> {
   const edit = (kernel: string, code: string) =>
-    kernel === "diff2_tiled" ? code.replace(tileLine, line) : code;
+    kernel === "diff2_tiled" ? code.replace(tileLine, () => line) : code;
   try {
     const { diff2_iot, counts } = await countedRun(load, data, "tiled", { edit });
     const error = relativeError(diff2_iot, expected);
@@ -84,12 +84,12 @@ export async function checkTileIndex(
 
 export const workgroupLimit = 16384;
 export const wantedReduction = 48;
-const manySamples = { particles: 192, orientations: 192, translations: 1, pixels: 1 };
+export const puzzleSamples = { particles: 192, orientations: 192, translations: 1, pixels: 1 };
 
 /** The tile must cut reads of slices by `wantedReduction` at least and fit the memory that every WebGPU device has. */
 export function checkTile(side: number, depth: number): Verdict {
   const bytes = tileBytes(side, depth);
-  const reduction = operandReads(manySamples, 1).slices / operandReads(manySamples, side).slices;
+  const reduction = operandReads(puzzleSamples, 1).slices / operandReads(puzzleSamples, side).slices;
   const fits = bytes <= workgroupLimit;
   const enough = reduction >= wantedReduction;
   const tile = { side, depth, bytes };

@@ -27,8 +27,8 @@ export interface RaceRow {
 }
 
 const seed = 52;
-const warmUps = 2;
-const timed = 5;
+export const warmUps = 2;
+export const timedPasses = 5;
 
 /** Scores that are compared: all translations of the first particles and orientations. */
 const compared = { particles: 2, orientations: 8 };
@@ -89,8 +89,12 @@ async function pass(
   }
 }
 
-/** Time the three strategies on one set of random particles. Rows come as they are ready. */
-export async function race(runtime: Runtime, name: RaceSize, onRow: (row: RaceRow) => void): Promise<void> {
+/** Time the three strategies on one set of random particles. Rows come as they are ready; the end waits until each was received. */
+export async function race(
+  runtime: Runtime,
+  name: RaceSize,
+  onRow: (row: RaceRow) => void | Promise<void>,
+): Promise<void> {
   const shape = raceShape(name);
   const { particles, orientations, translations, pixels: K } = shape;
   const random = new Random(seed);
@@ -109,7 +113,7 @@ export async function race(runtime: Runtime, name: RaceSize, onRow: (row: RaceRo
   await pass(runtime, shape, inputs, scoreStrategies, async (strategy, run, scores) => {
     for (let n = 0; n < warmUps; n++) await run();
     const times: number[] = [];
-    for (let n = 0; n < timed; n++) {
+    for (let n = 0; n < timedPasses; n++) {
       const begun = performance.now();
       await run();
       times.push(performance.now() - begun);
@@ -120,7 +124,7 @@ export async function race(runtime: Runtime, name: RaceSize, onRow: (row: RaceRo
       const [i, rest] = [Math.floor(at / perParticle), at % perParticle];
       return all[i * orientations * translations + rest];
     });
-    onRow({ strategy, times, error: relativeError(some, expected) });
+    await onRow({ strategy, times, error: relativeError(some, expected) });
   });
 }
 

@@ -35,6 +35,8 @@ export const caseSizes = {
   tiny: { particles: 4, orientations: 6, translations: 3, pixels: 32 },
   box64: { particles: 8, orientations: 80, translations: 9, pixels: 1651 },
 } as const satisfies Readonly<Record<CaseName, unknown>>;
+/** Tile of diff2_tiled as the room begins with it; a test compares it with the kernel's text. */
+export const kernelTile = { side: 32, depth: 16, lanes: 256 } as const;
 /** Steps that show the second case too. */
 const stepsOfCases: readonly StepName[] = ["number", "table", "tile", "product", "groups"];
 
@@ -51,9 +53,13 @@ export interface TeachState {
   readonly part: number;
   readonly side: number;
   readonly depth: number;
-  /** Event of a trace, and which program the free list replays. */
+  /** Event of a trace, -1 where a step has one to begin with; which trace is shown, and which program the free list replays. */
   readonly event: number;
-  readonly program: string;
+  readonly trace: Chosen<"trace">;
+  readonly program: Chosen<"program">;
+  /** Where the strategies run, and their size. */
+  readonly runtime: Chosen<"runtime">;
+  readonly size: Chosen<"size">;
   /** Kept probability in thousandths, parents of the large search, bytes of a value, chosen element. */
   readonly kept: number;
   readonly parents: number;
@@ -80,9 +86,9 @@ function fieldsOf(name: CaseName) {
     t: { least: 0, most: translations - 1, initial: (translations - 1) / 2 },
     k: { least: 0, most: pixels - 1, initial: 5 },
     part: { least: 0, most: pixels - 1, initial: 0 },
-    side: { least: 1, most: 128, initial: 32 },
-    depth: { least: 1, most: 64, initial: 16 },
-    event: { least: 0, most: 1e6, initial: 0 },
+    side: { least: 1, most: 128, initial: kernelTile.side },
+    depth: { least: 1, most: 64, initial: kernelTile.depth },
+    event: { least: -1, most: 1e6, initial: -1 },
     kept: { least: 300, most: mostKept[name], initial: 999 },
     parents: { least: 1, most: 1658880, initial: 1000 },
     bytes: { least: 4, most: 8, initial: 4 },
@@ -92,7 +98,16 @@ function fieldsOf(name: CaseName) {
 type NumberName = keyof ReturnType<typeof fieldsOf>;
 /** The fine pass over all parents of the second case would take a page ten seconds. */
 export const mostKept = { tiny: 1000, box64: 999 } as const;
-const programs = ["published", "mixed", "nested"] as const;
+/** What is chosen by name; the first one at the start. */
+const choices = {
+  trace: ["recorded", "tab", "watched"],
+  program: ["published", "mixed", "nested"],
+  runtime: ["best", "webgpu", "cpu"],
+  size: ["small", "medium", "batch"],
+} as const;
+type ChoiceName = keyof typeof choices;
+type Chosen<Name extends ChoiceName> = (typeof choices)[Name][number];
+const choiceNames = Object.keys(choices) as readonly ChoiceName[];
 
 /** The state of a URL; what it does not tell, or tells wrongly, is as at the start. */
 export function readState(parts: readonly string[], query: URLSearchParams): TeachState {
@@ -109,13 +124,18 @@ export function readState(parts: readonly string[], query: URLSearchParams): Tea
       return [name, usable && (name !== "bytes" || value === 4 || value === 8) ? value : initial];
     }),
   ) as Record<NumberName, number>;
-  const program = query.get("program") ?? "";
+  const chosen = Object.fromEntries(
+    choiceNames.map((name) => [
+      name,
+      choices[name].find((one) => one === query.get(name)) ?? choices[name][0],
+    ]),
+  ) as { readonly [Name in ChoiceName]: Chosen<Name> };
   const hidden = (query.get("hide") ?? "").split(",");
   return {
     place,
     case: name,
     ...numbers,
-    program: programs.find((name) => name === program) ?? programs[0],
+    ...chosen,
     teacher: query.get("teacher") === "1",
     hidden: hideable.filter((name) => hidden.includes(name)),
     embedded: query.get("embed") === "1",
@@ -149,13 +169,17 @@ export function writeState(state: TeachState): {
     if (value !== initial) query[name] = value;
   }
   if (state.case === "box64") query.case = 64;
-  if (state.program !== programs[0]) query.program = state.program;
+  for (const name of choiceNames) if (state[name] !== choices[name][0]) query[name] = state[name];
   if (state.hidden.length > 0) query.hide = state.hidden.join(",");
   if (state.teacher) query.teacher = 1;
   if (state.embedded) query.embed = 1;
   if (state.language !== "en") query.lang = state.language;
   return { parts: [state.place.chapter, state.place.step], query };
 }
+
+/** The state at another place: each trace has events of its own. */
+export const moved = (state: TeachState, place: Place): TeachState =>
+  place.step === state.place.step ? { ...state, place } : { ...state, place, event: -1 };
 
 /** The place `by` steps on, or undefined at the ends. */
 export const neighbour = ({ chapter, step }: Place, by: number): Place | undefined =>

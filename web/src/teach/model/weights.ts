@@ -26,8 +26,9 @@ export function elementOf(shape: CaseShape, { start_i, firstSample_g }: Compress
   };
 }
 
-/** Children of a parent: 8 orientations, 4 translations. */
-const children = 32;
+/** Finer orientations and translations of a parent; a test compares them with those of the cases. */
+export const finer = { rotations: 8, shifts: 4 } as const;
+export const children = finer.rotations * finer.shifts;
 
 export interface LayoutBytes {
   readonly dense: number;

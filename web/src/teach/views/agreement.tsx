@@ -1,48 +1,74 @@
 import { cases, recorded } from "../compute.js";
+import { sameSums } from "../model/puzzles.js";
 import type { Prepared } from "../teach.worker.js";
 import { decimal, fill, words } from "../text.js";
+
+interface Compared {
+  readonly error: number;
+  readonly tolerance: number;
+}
+
+/** What an error means beside what is allowed. */
+export function Verdict({ error, tolerance }: Compared) {
+  const { verdicts } = words.room.agreement;
+  const name = error === 0 ? "equal" : error <= tolerance ? "within" : "beyond";
+  return (
+    <span class={name === "beyond" ? "teach-origin teach-bad" : "teach-origin"} data-verdict={name}>
+      {verdicts[name]}
+    </span>
+  );
+}
 
 /** How near the runtimes of this machine are to the reference on the case that is shown. */
 export function Agreement({ all }: { readonly all: Prepared }) {
   const { agreement } = words.room;
   const { badges } = cases[all.data.name];
-  const worst = (errors: readonly number[]) => decimal(Math.max(...errors).toExponential(1));
+  const worst = (errors: Readonly<Record<string, number>>) => Math.max(...Object.values(errors));
+  const told = (error: number) => decimal(error.toExponential(1));
+  const rows: (Compared & { readonly text: string })[] = [];
+  if (all.strategies !== undefined) {
+    const error = Math.max(...Object.values(all.strategies).map((one) => one.error));
+    rows.push({ error, tolerance: sameSums, text: fill(agreement.kernels, { error: told(error) }) });
+  }
+  if (all.data.name === "tiny" && recorded.value !== undefined) {
+    const { runtime, device, date, errors, tolerance, agrees } = recorded.value;
+    const error = worst(errors);
+    const text = fill(agreement.recorded, {
+      runtime,
+      device,
+      date,
+      error: told(error),
+      tolerance: decimal(String(tolerance)),
+      rest: agrees ? agreement.agrees : agreement.differs,
+    });
+    rows.push({ error: agrees ? error : Number.POSITIVE_INFINITY, tolerance, text });
+  }
+  for (const badge of badges.value) {
+    if ("reason" in badge) continue;
+    const { runtime, device, errors, tolerance } = badge;
+    const error = worst(errors);
+    const values = { runtime, device, error: told(error), tolerance: decimal(String(tolerance)) };
+    rows.push({ error, tolerance, text: fill(agreement.runtime, values) });
+  }
+  const farthest = rows.reduce<Compared>(
+    (far, row) => (row.error / row.tolerance <= far.error / far.tolerance ? far : row),
+    { error: 0, tolerance: 1 },
+  );
   return (
     <details class="teach-details">
-      <summary>{agreement.title}</summary>
+      <summary>
+        {agreement.title} {rows.length > 0 && <Verdict {...farthest} />}
+      </summary>
       <ul>
         <li>{agreement.reference}</li>
-        {all.strategies !== undefined && (
-          <li>
-            {fill(agreement.kernels, {
-              error: worst(Object.values(all.strategies).map(({ error }) => error)),
-            })}
-          </li>
-        )}
-        {all.data.name === "tiny" && recorded.value !== undefined && (
-          <li>
-            {fill(agreement.recorded, {
-              runtime: recorded.value.runtime,
-              device: recorded.value.device,
-              date: recorded.value.date,
-              error: worst(Object.values(recorded.value.errors)),
-              tolerance: decimal(String(recorded.value.tolerance)),
-              rest: recorded.value.agrees ? agreement.agrees : agreement.differs,
-            })}
-          </li>
-        )}
-        {badges.value.map((badge) => (
-          <li key={badge.runtime}>
-            {"reason" in badge
-              ? fill(agreement.absent, badge)
-              : fill(agreement.runtime, {
-                  runtime: badge.runtime,
-                  device: badge.device,
-                  error: worst(Object.values(badge.errors)),
-                  tolerance: decimal(String(badge.tolerance)),
-                })}
+        {rows.map(({ text, ...row }) => (
+          <li key={text}>
+            {text} <Verdict {...row} />
           </li>
         ))}
+        {badges.value.map(
+          (badge) => "reason" in badge && <li key={badge.runtime}>{fill(agreement.absent, { ...badge })}</li>,
+        )}
       </ul>
     </details>
   );

@@ -1,4 +1,3 @@
-import { useState } from "preact/hooks";
 import type { BlockLife } from "../model/memory.js";
 import { Figure } from "../parts.js";
 import { bytesText, fill, words } from "../text.js";
@@ -8,12 +7,18 @@ export function Column({
   held,
   peak,
   top,
+  own,
+  onPoint,
+  onChoose,
 }: {
   readonly held: readonly BlockLife[];
   readonly peak: number;
   readonly top: number;
+  /** The block that is pointed at. */
+  readonly own: BlockLife | undefined;
+  readonly onPoint: (block: BlockLife) => void;
+  readonly onChoose: (block: BlockLife) => void;
 }) {
-  const [own, setOwn] = useState<BlockLife>();
   const { column } = words.memory;
   const named = held.filter(({ padded }) => padded > peak / 24);
   const largest = [...held].sort((a, b) => b.bytes - a.bytes).slice(0, 4);
@@ -47,7 +52,8 @@ export function Column({
               height={Math.max(0.4, (300 * block.padded) / peak)}
               fill={`url(#teach-${block.scope})`}
               class={block.id === own?.id ? "here" : ""}
-              onPointerEnter={() => setOwn(block)}
+              onPointerEnter={() => onPoint(block)}
+              onPointerUp={() => onChoose(block)}
             />
           ))}
           <path d={`M0 ${300 - (300 * top) / peak}h120`} class="teach-top" />

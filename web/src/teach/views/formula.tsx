@@ -70,7 +70,7 @@ const gamma = (
 export function Formula({
   step,
   depth,
-  part,
+  part: asked,
   pixels,
 }: {
   readonly step: StepName;
@@ -79,6 +79,7 @@ export function Formula({
   readonly pixels: number;
 }) {
   const parts = Math.ceil(pixels / depth);
+  const part = Math.min(asked, parts - 1);
   const range = (n: number) => [String(n * depth + 1), String(Math.min(pixels, (n + 1) * depth))] as const;
   const shown = parts <= 2 ? Array.from({ length: parts }, (_, n) => n) : [part];
   return (

@@ -97,10 +97,11 @@ function AddressBar({
 }
 
 export function FreeListView({ state, update }: ViewProps) {
-  const name = state.program as ProgramName;
+  const name: ProgramName = state.program;
   const { trace, capacity } = programs[name];
   const count = trace.events.length;
-  const event = Math.min(state.event, count - 1);
+  const { failure, totalFree } = replayTo(trace, capacity, "first-fit", count - 1);
+  const event = Math.min(state.event < 0 ? (failure?.event ?? count) : state.event, count - 1);
   const { freelist, event: eventName } = words.memory;
   return (
     <div class="teach-stack">
@@ -112,11 +113,14 @@ export function FreeListView({ state, update }: ViewProps) {
           label: words.steps.freelist.programs[value],
         }))}
         value={name}
-        onChange={(program) => update({ program, event: programs[program].trace.events.length - 1 })}
+        onChange={(program) => update({ program, event: -1 })}
       />
-      <p>{words.steps.freelist.remarks[name]}</p>
+      <p>
+        {fill(words.steps.freelist.remarks[name], { missing: (failure?.asked ?? totalFree) - totalFree })}
+      </p>
       <Slider
         name={eventName}
+        walks
         value={event}
         least={0}
         most={count - 1}

@@ -158,6 +158,7 @@ export function NumberView(props: ViewProps & { readonly all: Prepared }) {
       </div>
       <Slider
         name={text.pixel}
+        walks
         value={k}
         least={0}
         most={pixels - 1}
@@ -167,7 +168,7 @@ export function NumberView(props: ViewProps & { readonly all: Prepared }) {
       <Figure
         note={
           <>
-            {fill(text.sumNote, { to: k + 1, size, pixels })} {data.name !== "tiny" && text.root}{" "}
+            {fill(text.sumNote, { to: k + 1, size, pixels })} {text.scale} {data.name !== "tiny" && text.root}{" "}
             <From origin="reference" />
           </>
         }

@@ -1,10 +1,10 @@
 import { useMemo } from "preact/hooks";
 import { Measure } from "../../shell/ui.js";
 import { sampleOf } from "../model/gsd.js";
-import { Matrix, signed, type ViewProps } from "../parts.js";
+import { Matrix, Measures, signed, type ViewProps } from "../parts.js";
 import { PictureGrid, signedScale, stepOf } from "../picture.js";
 import type { Prepared } from "../teach.worker.js";
-import { fill, number, words } from "../text.js";
+import { From, fill, number, words } from "../text.js";
 import { cellSample, columnNames, columnOf, numbers, poseOfColumn, poseText } from "./names.js";
 import { particleStarts } from "./table.js";
 
@@ -21,13 +21,15 @@ export function ProductView(props: Props) {
   return (
     <div class="teach-stack">
       {all.data.name === "tiny" ? <Tables {...props} /> : <Pictures {...props} />}
-      <dl class="teach-line">
+      <Measures origin="reference">
         <Measure name={text.energy} value={number(energy_io[i * shape.orientations + o])} />
         <Measure name={text.lessCross} value={number(-cross_iot[sample])} />
         <Measure name={text.stored} value={number(diff2_iot[sample])} />
         <Measure name={text.leftOut} value={number(constant_i[i])} />
-      </dl>
-      <p class="small quiet">{fill(text.who, { side, depth, bytes: sharedBytes })}</p>
+      </Measures>
+      <p class="small quiet">
+        {fill(text.who, { side, depth, bytes: sharedBytes })} <From origin="kernel" />
+      </p>
     </div>
   );
 }
@@ -46,6 +48,7 @@ function Tables({ state, update, all }: Props) {
   const { i, o, t } = state;
   const particleNames = numbers(shape.particles);
   const table = {
+    origin: "reference" as const,
     rows: numbers(shape.orientations),
     colour: (value: number) => signed(value / most),
     rowClass: "teach-slice",
@@ -117,10 +120,12 @@ function Pictures({ state, update, all }: Props) {
     };
   }, [all]);
   const particle = {
+    origin: "reference" as const,
     heads: numbers(particles),
     onChoose: (row: number, p: number) => update({ o: row, i: p }),
   };
   const wide = {
+    origin: "reference" as const,
     heads: numbers(particles),
     lines: { rows: [], columns: particleStarts(particles, translations) },
     chosen: [o, columnOf(shape, i, t)] as const,

@@ -69,6 +69,10 @@ export function IndexPuzzle({ all }: { readonly all: Prepared }) {
   const { before, after } = around(all.kernels.tiled, tileLine);
   const expected = all.differences.diff2_iot;
   const { shape } = all.data;
+  const write = (text: string) => {
+    setLine(text);
+    setVerdict(undefined);
+  };
   const check = async () => {
     setBusy(true);
     setVerdict(await compute().tileIndex(line));
@@ -89,15 +93,16 @@ export function IndexPuzzle({ all }: { readonly all: Prepared }) {
           value={line}
           spellcheck={false}
           autocomplete="off"
-          onInput={({ currentTarget }) => setLine(currentTarget.value)}
+          readOnly={busy}
+          onInput={({ currentTarget }) => write(currentTarget.value)}
         />
         <pre>{after}</pre>
       </div>
       <div class="teach-row">
         <button type="submit" class="primary" disabled={busy}>
-          {busy ? own.running : own.run}
+          {busy ? fill(own.running, { lanes: all.tiles.tiled.lanes }) : own.run}
         </button>
-        <button type="button" onClick={() => setLine(spoiltLine)}>
+        <button type="button" disabled={busy} onClick={() => write(spoiltLine)}>
           {own.restart}
         </button>
       </div>
@@ -119,6 +124,10 @@ export function IndexPuzzle({ all }: { readonly all: Prepared }) {
 
 export function FitPuzzle({ state, update, all }: ViewProps & { readonly all: Prepared }) {
   const [verdict, setVerdict] = useState<Verdict>();
+  const change = (tile: { readonly side?: number; readonly depth?: number }) => {
+    update(tile);
+    setVerdict(undefined);
+  };
   return (
     <div class="teach-stack">
       <div class="teach-small">
@@ -131,7 +140,7 @@ export function FitPuzzle({ state, update, all }: ViewProps & { readonly all: Pr
         most={128}
         step={4}
         text={`${state.side} × ${state.side}`}
-        onChange={(side) => update({ side })}
+        onChange={(side) => change({ side })}
       />
       <Slider
         name={words.tile.depth}
@@ -140,7 +149,7 @@ export function FitPuzzle({ state, update, all }: ViewProps & { readonly all: Pr
         most={32}
         step={2}
         text={String(state.depth)}
-        onChange={(depth) => update({ depth })}
+        onChange={(depth) => change({ depth })}
       />
       <div class="teach-row">
         <button type="button" class="primary" onClick={() => setVerdict(checkTile(state.side, state.depth))}>
@@ -190,7 +199,10 @@ export function PeakPuzzle() {
             required
             pattern="[\d\s.,]*\d[\d\s.,]*"
             value={answer}
-            onInput={({ currentTarget }) => setAnswer(currentTarget.value)}
+            onInput={({ currentTarget }) => {
+              setAnswer(currentTarget.value);
+              setVerdict(undefined);
+            }}
           />
         </label>
         <button type="submit" class="primary">

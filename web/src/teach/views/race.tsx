@@ -1,26 +1,26 @@
-import { useState } from "preact/hooks";
 import { scoreStrategies } from "../../../../src/runtime/contract.js";
-import { webGpuTolerances } from "../../../../src/runtime/tolerances.js";
+import { cpuTolerances, webGpuTolerances } from "../../../../src/runtime/tolerances.js";
 import { Notice } from "../../shell/ui.js";
-import { badges, bestRuntime, race, races } from "../compute.js";
+import { badges, bestRuntime, race, raceRuns, races } from "../compute.js";
 import { countReads, totalReads } from "../model/counts.js";
 import { median, type RaceSize, raceShape, raceSizes } from "../model/race.js";
 import { Choice, type ViewProps } from "../parts.js";
 import type { Prepared } from "../teach.worker.js";
 import { bytesText, decimal, From, fill, words } from "../text.js";
+import { Verdict } from "./agreement.js";
 import { deviceName } from "./names.js";
 
-export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
+export function RaceView({ state, update, all }: ViewProps & { readonly all: Prepared }) {
   const own = words.steps.race;
-  const [size, setSize] = useState<RaceSize>("small");
-  const [runtime, setRuntime] = useState<"webgpu" | "cpu">();
-  const chosen = runtime ?? bestRuntime();
+  const { size } = state;
+  const chosen = state.runtime === "best" ? bestRuntime() : state.runtime;
   const shape = raceShape(size);
   const why = badges.value.find((badge) => badge.runtime === "webgpu" && "reason" in badge);
   const last = races.value[size];
   const found = last?.kind === chosen ? last : undefined;
   const rows = found?.rows ?? [];
-  const running = Object.values(races.value).some((one) => one.running);
+  const running = raceRuns();
+  const { bound } = (chosen === "cpu" ? cpuTolerances : webGpuTolerances).diff2Coarse;
   const slowest = Math.max(0, ...rows.map(({ times }) => median(times)));
   const mostRead = Math.max(
     ...scoreStrategies.map((strategy) => totalReads(countReads(strategy, shape, all.tiles)).bytes),
@@ -33,7 +33,7 @@ export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
           name={own.runtime}
           options={(["webgpu", "cpu"] as const).map((value) => ({ value, label: own.runtimes[value] }))}
           value={chosen}
-          onChange={setRuntime}
+          onChange={(runtime) => update({ runtime })}
         />
         <Choice
           name={own.size}
@@ -42,9 +42,18 @@ export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
             label: own.sizes[value],
           }))}
           value={size}
-          onChange={setSize}
+          onChange={(size) => update({ size })}
         />
-        <button type="button" class="primary" disabled={running} onClick={() => race(chosen, size)}>
+        <button
+          type="button"
+          class="primary"
+          disabled={running}
+          onClick={() => {
+            // A better runtime may be found while this one runs.
+            update({ runtime: chosen });
+            race(chosen, size);
+          }}
+        >
           {running ? own.running : own.run}
         </button>
       </div>
@@ -73,7 +82,7 @@ export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
               return (
                 <tr key={strategy} data-strategy={strategy}>
                   <th scope="row">
-                    {own.strategies[strategy]} <code>{strategy}</code>
+                    {fill(own.strategies[strategy], { side: all.tiles.tiled.side })} <code>{strategy}</code>
                   </th>
                   <td>
                     {bytesText(bytes)}
@@ -83,7 +92,7 @@ export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
                   </td>
                   <td>
                     {time === undefined
-                      ? running
+                      ? found?.running
                         ? "…"
                         : own.notMeasured
                       : `${decimal(time.toPrecision(3))} ms`}
@@ -105,8 +114,9 @@ export function RaceView({ all }: ViewProps & { readonly all: Prepared }) {
         <p role="status">
           {fill(own.ran, {
             device: deviceName(found),
-            tolerance: decimal(String(webGpuTolerances.diff2Coarse.bound)),
-          })}
+            tolerance: decimal(String(bound)),
+          })}{" "}
+          <Verdict error={Math.max(...rows.map(({ error }) => error))} tolerance={bound} />
         </p>
       )}
       {found?.problem !== undefined && <Notice kind="problem">{found.problem}</Notice>}

@@ -86,10 +86,17 @@ function Live({
 
 export function StackView({ state, update }: ViewProps) {
   const [loaded, setLoaded] = useState<Drawn>();
-  const [source, setSource] = useState<Source>("recorded");
+  // What a file holds is not part of an address.
+  const [fromFile, setFromFile] = useState(false);
+  const source: Source = fromFile
+    ? "file"
+    : token === null && state.trace === "watched"
+      ? "recorded"
+      : state.trace;
   // The head follows a live trace until somebody moves it.
   const [follows, setFollows] = useState(true);
   const [fault, setFault] = useState<string>();
+  const [pointed, setPointed] = useState<number>();
   const { memory } = words;
   const watching = useWatching(isLive(source) ? source : undefined);
   const last = watching?.last;
@@ -100,9 +107,12 @@ export function StackView({ state, update }: ViewProps) {
   const { trace, tops, peak } = layout;
   const count = trace.events.length;
   const goesOn = chosen !== undefined && chosen === live;
-  const event = goesOn && follows ? count - 1 : Math.min(state.event, count - 1);
+  const event =
+    goesOn && follows ? count - 1 : state.event < 0 ? tops.indexOf(peak) : Math.min(state.event, count - 1);
   // A run that has just begun is drawn at the height that it will come to.
   const height = Math.max(peak, goesOn ? (planned ?? 0) : 0);
+  const held = heldAfter(layout, event);
+  const own = held.find(({ id }) => id === pointed);
   const move = (to: number) => {
     setFollows(to === count - 1);
     update({ event: to });
@@ -111,9 +121,9 @@ export function StackView({ state, update }: ViewProps) {
     if (file === undefined) return;
     try {
       setLoaded({ name: file.name, layout: layOut(parseTrace(await file.text(), file.name)) });
-      setSource("file");
+      setFromFile(true);
       setFault(undefined);
-      update({ event: 0 });
+      update({ event: -1 });
     } catch (error) {
       setFault((error as Error).message);
     }
@@ -131,18 +141,35 @@ export function StackView({ state, update }: ViewProps) {
         ]}
         value={source}
         onChange={(chosen) => {
-          setSource(chosen);
+          setFromFile(chosen === "file");
           setFollows(true);
+          update({ event: -1, ...(chosen === "file" ? {} : { trace: chosen }) });
         }}
       />
       {isLive(source) && <Live source={source} watching={watching} />}
       <div class="teach-memory">
-        <Column held={heldAfter(layout, event)} peak={height} top={tops[event]} />
-        <Timeline layout={layout} name={name} event={event} height={height} planned={planned} onMove={move} />
+        <Column
+          held={held}
+          peak={height}
+          top={tops[event]}
+          own={own}
+          onPoint={(block) => setPointed(block.id)}
+          onChoose={(block) => move(block.from)}
+        />
+        <Timeline
+          layout={layout}
+          name={name}
+          event={event}
+          height={height}
+          planned={planned}
+          marked={own}
+          onMove={move}
+        />
       </div>
       <Legend />
       <Slider
         name={memory.event}
+        walks
         value={event}
         least={0}
         most={count - 1}

@@ -2,7 +2,7 @@ import { useMemo } from "preact/hooks";
 import { Measure } from "../../shell/ui.js";
 import { countReads } from "../model/counts.js";
 import { fullDifferences, nearness } from "../model/gsd.js";
-import { Figure, heat, Matrix, type ViewProps } from "../parts.js";
+import { Figure, heat, Matrix, Measures, type ViewProps } from "../parts.js";
 import { heatScale, PictureGrid, type PictureProps, stepOf } from "../picture.js";
 import type { Prepared } from "../teach.worker.js";
 import { From, fill, number, words } from "../text.js";
@@ -104,6 +104,7 @@ export function TableView({ state, update, all }: ViewProps & { readonly all: Pr
       {data.name === "tiny" ? (
         <Matrix
           caption={text.caption}
+          origin="reference"
           rows={numbers(orientations)}
           columns={columnNames(shape)}
           value={(o, j) => values[cellSample(shape, o, j)]}
@@ -116,6 +117,7 @@ export function TableView({ state, update, all }: ViewProps & { readonly all: Pr
       ) : (
         <PictureGrid
           name={fill(text.picture, { orientations, columns, particles, translations })}
+          origin="reference"
           picture={picture}
           chosen={chosen}
           onChoose={choose}
@@ -144,7 +146,7 @@ export function TableView({ state, update, all }: ViewProps & { readonly all: Pr
         counted={direct !== undefined}
         lit={state.i}
       />
-      <dl class="teach-line">
+      <Measures origin={direct === undefined ? "formula" : "counted"}>
         <Measure name={text.one} value={`${number(pixels)} + ${number(pixels)}`} unit={text.values} />
         <Measure
           name={fill(text.all, { cells: samples })}
@@ -155,8 +157,12 @@ export function TableView({ state, update, all }: ViewProps & { readonly all: Pr
           )}
           unit={text.readsUnit}
         />
-        <Measure name={text.different} value={number((orientations + particles) * pixels)} />
-      </dl>
+        <Measure
+          name={text.different}
+          value={number((orientations + particles) * pixels)}
+          unit={text.values}
+        />
+      </Measures>
     </div>
   );
 }

@@ -1,8 +1,9 @@
 import { download } from "../download.js";
-import { type Hideable, hideable, type TeachState } from "../model/state.js";
+import { facts } from "../facts.js";
+import { type Hideable, hideable, shownCase, type TeachState } from "../model/state.js";
 import { hrefOf, show } from "../navigation.js";
 import type { Prepared } from "../teach.worker.js";
-import { words } from "../text.js";
+import { fill, words } from "../text.js";
 import { worksheet } from "../worksheet.js";
 
 /** Notes to a step, what to hide from a class, and what to hand out. */
@@ -24,7 +25,7 @@ export function Teacher({ state, all }: { readonly state: TeachState; readonly a
       {!state.hidden.includes("notes") && (
         <ul>
           {words.steps[state.place.step].notes.map((note) => (
-            <li key={note}>{note}</li>
+            <li key={note}>{fill(note, facts(shownCase(state)))}</li>
           ))}
         </ul>
       )}

@@ -1,5 +1,5 @@
 import { useMemo, useState } from "preact/hooks";
-import { bestRuntime, cases, race, races } from "../compute.js";
+import { bestRuntime, cases, race, raceRuns, races } from "../compute.js";
 import { operandReads, partCounts, tileBytes } from "../model/counts.js";
 import { workgroupLimit } from "../model/puzzles.js";
 import { median, raceShape } from "../model/race.js";
@@ -7,11 +7,12 @@ import { type Block, blockAt, movedImage, partialSums } from "../model/terms.js"
 import { Figure, Slider, type ViewProps } from "../parts.js";
 import { heatScale, hueScale, Picture, PictureGrid, stepOf } from "../picture.js";
 import type { Prepared } from "../teach.worker.js";
-import { count, decimal, From, fill, number, words } from "../text.js";
+import { count, decimal, From, fill, number, Rich, words } from "../text.js";
 import { cellReader, columnOf, deviceName, numbers, poseOfColumn } from "./names.js";
 import { tablePicture } from "./table.js";
 
-const guesses = [4, 16, 32, 1024];
+/** The side of the tile is right. */
+const guesses = (side: number) => [side / 8, side / 2, side, side * side];
 
 /** Asks before it tells. */
 export function Guess({
@@ -23,9 +24,9 @@ export function Guess({
 }) {
   return (
     <div class="teach-guess">
-      <p>{words.steps.tile.guess}</p>
+      <p>{fill(words.steps.tile.guess, { side: answer })}</p>
       <div class="teach-row">
-        {guesses.map((guess) => (
+        {guesses(answer).map((guess) => (
           <button type="button" key={guess} onClick={() => onAnswer(guess === answer)}>
             {fill(words.tile.times, { count: guess })}
           </button>
@@ -121,7 +122,7 @@ export function TilePicture({
       put(
         corner + Math.floor(at / columns),
         corner + (at % columns),
-        sumStep + stepOf((sum - least) / (most - least)),
+        sumStep + stepOf((most - sum) / (most - least)),
       );
     return steps;
   }, [sums, side, depth, part]);
@@ -160,6 +161,7 @@ function Workgroups({
         rows: block.rows,
         columns: block.columns,
       })}
+      origin="reference"
       picture={picture}
       chosen={[state.o, columnOf(shape, state.i, state.t)]}
       onChoose={(o, j) => update({ o, ...poseOfColumn(shape, j) })}
@@ -198,16 +200,25 @@ export function TileView(props: ViewProps & { readonly all: Prepared }) {
     <div class="teach-stack">
       {answered !== undefined && (
         <p class="teach-answer" role="status">
-          {answered ? text.right : text.wrong}
-          {text.answer}
+          {answered ? text.right : fill(text.wrong, { side: made.side })}
+          {fill(text.answer, { side: made.side })}
         </p>
       )}
       {data.name !== "tiny" && <Workgroups {...props} block={block} side={side} />}
       <div class="teach-tile-row">
-        <TilePicture all={all} block={block} side={side} depth={depth} part={part} />
+        <Figure
+          note={
+            <>
+              <Rich text={text.legend} /> <From origin="reference" />
+            </>
+          }
+        >
+          <TilePicture all={all} block={block} side={side} depth={depth} part={part} />
+        </Figure>
         <div class="teach-stack">
           <Slider
             name={text.part}
+            walks
             value={part}
             least={0}
             most={parts - 1}
@@ -333,7 +344,7 @@ function TimesHere() {
   if (found === undefined || found.running)
     return (
       <div class="teach-row">
-        <button type="button" disabled={found?.running} onClick={() => race(bestRuntime(), "small")}>
+        <button type="button" disabled={raceRuns()} onClick={() => race(bestRuntime(), "small")}>
           {found?.running ? words.tile.measuring : words.tile.measure}
         </button>
       </div>

@@ -1,7 +1,7 @@
 import type { TargetedPointerEvent } from "preact";
 import { useMemo } from "preact/hooks";
 import { scopes } from "../../../../src/runtime/arena.js";
-import type { TraceLayout } from "../model/memory.js";
+import type { BlockLife, TraceLayout } from "../model/memory.js";
 import { envelope, lives, type Rectangle } from "../model/outline.js";
 import { Figure } from "../parts.js";
 import { bytesText, From, fill, words } from "../text.js";
@@ -9,6 +9,8 @@ import { bytesText, From, fill, words } from "../text.js";
 const [width, tall] = [600, 300];
 /** Columns that the widest screen tells apart. */
 const columns = 4000;
+
+const share = (part: number, whole: number) => `${(100 * part) / whole}%`;
 
 /** Rectangles as one path. */
 const areaOf = (
@@ -27,6 +29,7 @@ export function Timeline({
   event,
   height,
   planned,
+  marked,
   onMove,
 }: {
   readonly layout: TraceLayout;
@@ -36,6 +39,8 @@ export function Timeline({
   /** Bytes at the upper edge. */
   readonly height: number;
   readonly planned: number | undefined;
+  /** A block whose life is framed. */
+  readonly marked: BlockLife | undefined;
   readonly onMove: (event: number) => void;
 }) {
   const { trace, blocks, tops, peak } = layout;
@@ -83,7 +88,8 @@ export function Timeline({
     <Figure
       note={
         <>
-          {fill(timeline.note, { count })} <From origin="trace" />
+          {fill(timeline.note, { count })} <From origin="trace" />{" "}
+          {planned !== undefined && <From origin="planned" />}
         </>
       }
     >
@@ -93,6 +99,17 @@ export function Timeline({
         onPointerMove={(move) => move.buttons > 0 && scrub(move)}
       >
         {picture}
+        {marked !== undefined && (
+          <span
+            class="teach-life"
+            style={{
+              left: share(marked.from, count),
+              width: share(marked.to - marked.from, count),
+              bottom: share(marked.offset, height),
+              height: share(marked.padded, height),
+            }}
+          />
+        )}
         <span class="teach-playhead" style={{ transform: `translateX(${(100 * (event + 0.5)) / count}%)` }} />
       </div>
     </Figure>
