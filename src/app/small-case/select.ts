@@ -1,7 +1,7 @@
 import type { CompressedSamples, DenseSamples, LogPriors, Runtime } from "../../runtime/contract.js";
-import { compactScratch, fineScratch, makePhases } from "../../runtime/tables.js";
+import { compactScratch, fineScratch, makePhases, put } from "../../runtime/tables.js";
 import type { CompressedWeights } from "../../runtime/weights.js";
-import { type Case, type CaseShape, childrenOf, coarseScores, parentsOf, put, putBatch } from "./case.js";
+import { type Case, type CaseShape, childrenOf, coarseScores, parentsOf, putBatch } from "./case.js";
 
 /** Weights of both passes of the case, and the compressed layout of what the first one kept. */
 export interface Selection {

@@ -1,6 +1,6 @@
 import type { CaseName } from "../../../src/app/small-case/recipes.js";
 import { batches, iterations, puzzleAlignment, puzzleSamples, wantedReduction } from "./model/puzzles.js";
-import { timedPasses, warmUps } from "./model/race.js";
+import { measuredFor, measurements, warmUps } from "./model/race.js";
 import { caseSizes, kernelTile } from "./model/state.js";
 import { breakEven, children, finer, globalSearch, layoutBytes } from "./model/weights.js";
 import { bytesText, decimal } from "./text.js";
@@ -44,7 +44,8 @@ export function facts(name: CaseName): Readonly<Record<string, string | number>>
     crossing: Math.round(100 * breakEven("grouped", 4)),
     pairs64: crossing(8, "pairs"),
     grouped64: crossing(8, "grouped"),
-    timedPasses,
+    measurements,
+    measuredFor,
     warmUps,
     wantedReduction,
     puzzleRows: puzzleSamples.orientations,

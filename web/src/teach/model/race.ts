@@ -20,15 +20,20 @@ export function raceShape(name: RaceSize): CoarseShape & { readonly size: number
 
 export interface RaceRow {
   readonly strategy: ScoreStrategy;
-  /** Milliseconds of each timed pass, from the call to the end of its work. */
+  /** Milliseconds of a pass, by measurement: from the first call to the end of the work, over the passes in between. */
   readonly times: readonly number[];
+  /** Passes in a row of each measurement. */
+  readonly passes: number;
   /** Relative error of some scores against the float64 reference. */
   readonly error: number;
 }
 
 const seed = 52;
 export const warmUps = 2;
-export const timedPasses = 5;
+export const measurements = 5;
+/** Milliseconds that a measurement takes at least, in passes in a row: a graphics card is waited for longer than it takes for a small one. */
+export const measuredFor = 50;
+const mostPasses = 500;
 
 /** Scores that are compared: all translations of the first particles and orientations. */
 const compared = { particles: 2, orientations: 8 };
@@ -48,7 +53,7 @@ async function pass(
   strategies: readonly ScoreStrategy[],
   each: (
     strategy: ScoreStrategy,
-    run: () => Promise<void>,
+    run: (passes: number) => Promise<void>,
     scores: () => Promise<ArrayLike<number>>,
   ) => Promise<void>,
 ) {
@@ -78,14 +83,23 @@ async function pass(
     for (const strategy of strategies)
       await each(
         strategy,
-        async () => {
-          await runtime.diff2Coarse({ ...coarse, strategy });
+        async (passes) => {
+          for (let n = 0; n < passes; n++) await runtime.diff2Coarse({ ...coarse, strategy });
           await runtime.finish();
         },
         () => runtime.download(coarse.diff2_iot),
       );
   } finally {
     runtime.pop("job");
+  }
+}
+
+/** Passes in a row that take long enough to be measured. */
+async function passesOf(time: (passes: number) => Promise<number>): Promise<number> {
+  for (let passes = 1; ; ) {
+    const taken = await time(passes);
+    if (taken >= measuredFor || passes === mostPasses) return passes;
+    passes = Math.min(mostPasses, Math.ceil(passes * Math.min(10, (1.2 * measuredFor) / taken)));
   }
 }
 
@@ -107,24 +121,26 @@ export async function race(
   };
   let expected: ArrayLike<number> = [];
   await pass(openReference(), { ...shape, ...compared }, inputs, ["direct"], async (_, run, scores) => {
-    await run();
+    await run(1);
     expected = await scores();
   });
   await pass(runtime, shape, inputs, scoreStrategies, async (strategy, run, scores) => {
-    for (let n = 0; n < warmUps; n++) await run();
-    const times: number[] = [];
-    for (let n = 0; n < timedPasses; n++) {
+    const time = async (passes: number) => {
       const begun = performance.now();
-      await run();
-      times.push(performance.now() - begun);
-    }
+      await run(passes);
+      return performance.now() - begun;
+    };
+    for (let n = 0; n < warmUps; n++) await run(1);
+    const passes = await passesOf(time);
+    const times: number[] = [];
+    for (let n = 0; n < measurements; n++) times.push((await time(passes)) / passes);
     const all = await scores();
     const some = Float64Array.from({ length: expected.length }, (_, at) => {
       const perParticle = compared.orientations * translations;
       const [i, rest] = [Math.floor(at / perParticle), at % perParticle];
       return all[i * orientations * translations + rest];
     });
-    await onRow({ strategy, times, error: relativeError(some, expected) });
+    await onRow({ strategy, times, passes, error: relativeError(some, expected) });
   });
 }
 
