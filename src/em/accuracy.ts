@@ -35,15 +35,21 @@ const translationSteps: readonly [number, number][] = [
 const stepAt = (steps: readonly [number, number][], error: number, last: number) =>
   steps.find(([below]) => error < below)?.[1] ?? last;
 const mostDegrees = 30;
+/** Errors in an angle that are tried at one time, where their slices fit: to wait for a graphics card takes longer than to make them. */
+const mostAhead = 8;
+const aheadBytes = 2 ** 24;
 const mostPixels = 10;
 
 /** Work buffers of the estimate, in the scope that is open. */
 export function accuracyBuffers(runtime: Runtime, size: number, count: number) {
   const pixels = makePixels(runtime, size, "shells");
+  const bytes = count * pixels.count * runtime.layout.elementBytes.complex;
+  const ahead = Math.max(1, Math.min(mostAhead, Math.floor(aheadBytes / bytes)));
   return {
     pixels,
-    matrices: runtime.alloc("real", "trial orientations", 9 * count),
-    slices_ok: runtime.alloc("complex", "trial slices", count * pixels.count),
+    ahead,
+    matrices: runtime.alloc("real", "trial orientations", 9 * ahead * count),
+    slices_ok: runtime.alloc("complex", "trial slices", ahead * count * pixels.count),
   };
 }
 
@@ -72,7 +78,7 @@ export async function estimateAccuracy(
   const shells = Uint16Array.from(table, (packed) => round(Math.hypot(pixelX(packed), pixelY(packed))));
   const count = particles.length;
   const K = table.length;
-  const { pixels, matrices, slices_ok } = accuracyBuffers(runtime, size, count);
+  const { pixels, ahead, matrices, slices_ok } = accuracyBuffers(runtime, size, count);
   const project = async (angles: readonly (readonly [number, number, number])[]) => {
     runtime.upload(
       matrices,
@@ -111,26 +117,35 @@ export async function estimateAccuracy(
   const degrees = new Float64Array(count);
   let active = particles.map((_, i) => i);
   const last = particles.map(() => new Float64Array(box / 2 + 1));
+  let error = 0;
   while (active.length > 0) {
-    for (const i of active) degrees[i] += stepAt(rotationSteps, degrees[i], 5);
+    const errors = Array.from({ length: ahead }, () => {
+      error += stepAt(rotationSteps, error, 5);
+      return error;
+    });
     const trial = await project(
-      active.map((i) => {
+      active.flatMap((i) => {
         const [rot, tilt, psi] = angles[i];
         const u = drawn[i];
-        const e = degrees[i];
-        return u < 0.3333 ? [rot + e, tilt, psi] : u < 0.6667 ? [rot, tilt + e, psi] : [rot, tilt, psi + e];
+        return errors.map((e): [number, number, number] =>
+          u < 0.3333 ? [rot + e, tilt, psi] : u < 0.6667 ? [rot, tilt + e, psi] : [rot, tilt, psi + e],
+        );
       }),
     );
-    active = active.filter((i, position) => {
-      const sum = sumDifferences(
-        trial.subarray(2 * position * K, 2 * (position + 1) * K),
-        truth.subarray(2 * i * K, 2 * (i + 1) * K),
-        weights[i],
-        shells,
-        last[i].fill(0),
-      );
-      return sum <= detectable && degrees[i] <= mostDegrees;
-    });
+    active = active.filter((i, position) =>
+      errors.every((e, n) => {
+        const at = 2 * (position * ahead + n) * K;
+        degrees[i] = e;
+        const sum = sumDifferences(
+          trial.subarray(at, at + 2 * K),
+          truth.subarray(2 * i * K, 2 * (i + 1) * K),
+          weights[i],
+          shells,
+          last[i].fill(0),
+        );
+        return sum <= detectable && e <= mostDegrees;
+      }),
+    );
   }
   for (const own of last) for (const [s, value] of own.entries()) contributions[s] += value;
   const along = (frequency: (packed: number) => number) =>
