@@ -75,8 +75,11 @@ export function IndexPuzzle({ all }: { readonly all: Prepared }) {
   };
   const check = async () => {
     setBusy(true);
-    setVerdict(await compute().tileIndex(line));
-    setBusy(false);
+    try {
+      setVerdict(await compute().tileIndex(line));
+    } finally {
+      setBusy(false);
+    }
   };
   return (
     <form
