@@ -111,6 +111,10 @@ describeChromium("the Teach room", () => {
     await expect
       .poll(() => told.textContent(), { timeout: 150_000 })
       .toMatch(/took [\d.e+]+ ms and the tiled one [\d.e+]+ ms, on \w/);
+    const times = /took (.* ms) and the tiled one (.* ms), on/.exec((await told.textContent()) ?? "");
+    await open("run/race");
+    const inRace = (strategy: string) => page.locator(`[data-strategy=${strategy}] td`).nth(1).textContent();
+    expect([await inRace("direct"), await inRace("tiled")]).toEqual(times?.slice(1));
   }, 180_000);
 
   test("matrix products: cross terms, energies, constants, differences", async () => {

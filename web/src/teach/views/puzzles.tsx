@@ -260,7 +260,7 @@ export function ScopePuzzle() {
       <Choice
         name={words.steps.scope.choice}
         options={scopes.map((value) => ({ value, label: value }))}
-        value={scope ?? ("" as Scope)}
+        value={scope}
         onChange={setScope}
       />
       <Answer verdict={scope === undefined ? undefined : checkScope(scope)} />

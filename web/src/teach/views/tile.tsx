@@ -348,10 +348,15 @@ function Reads({ all, side }: { readonly all: Prepared; readonly side: number })
 /** The times of the plain and the tiled kernel on this machine, when the visitor asks. */
 function TimesHere() {
   const found = races.value.small;
+  const best = bestRuntime();
   if (found === undefined || found.running)
     return (
       <div class="teach-row">
-        <button type="button" disabled={raceRuns()} onClick={() => race(bestRuntime(), "small")}>
+        <button
+          type="button"
+          disabled={raceRuns() || best === undefined}
+          onClick={() => best !== undefined && race(best, "small")}
+        >
           {found?.running ? words.tile.measuring : words.tile.measure}
         </button>
       </div>
