@@ -94,6 +94,13 @@ describeChromium("what the figures of the Teach room say", () => {
     near(values[0], Math.hypot(...at(data.slices_ok, o * pixels + k)), 0.001);
     near(values[1], Math.hypot(model[0], model[1]), 0.001);
     near(values[2], Math.hypot(moved[0], moved[1]), 0.001);
+    const largest = (values: Float64Array) =>
+      Math.max(...Array.from({ length: pixels }, (_, n) => Math.hypot(...at(values, n))));
+    near(
+      Number(/largest value ([\d.]+)/.exec(labels[0])?.[1]),
+      largest(data.slices_ok.subarray(2 * o * pixels, 2 * (o + 1) * pixels)),
+      0.01,
+    );
     const difference = Math.hypot(model[0] - moved[0], model[1] - moved[1]);
     near(values[3], 0.5 * data.weights_ik[i * pixels + k] * difference ** 2, 0.001);
   });
@@ -147,6 +154,14 @@ describeChromium("what the figures of the Teach room say", () => {
         .locator(".teach-playhead")
         .evaluate((one) => Number.parseFloat((one as HTMLElement).style.transform.slice(11)));
     near(await playhead(), (100 * 222.5) / count, 1e-3);
+    const top = layout.tops[222];
+    expect(await page.locator(".teach-column svg").getAttribute("aria-label")).toContain(
+      `${(top / 1e6).toFixed(1)} MB in use`,
+    );
+    const line = await page.locator(".teach-column .teach-top").getAttribute("d");
+    near(Number(/^M0 ([\d.]+)h/.exec(line ?? "")?.[1]), 300 * (1 - top / layout.peak), 1e-3);
+    // The plan told the peak, which is the upper edge: the line is one unit below it.
+    expect(await page.locator(".teach-plan").getAttribute("d")).toBe("M0 1H600");
     const held = heldAfter(layout, 222);
     const largest = held.reduce((most, block) => (block.bytes > most.bytes ? block : most));
     const column = page.locator(".teach-column svg rect:not(.teach-room)");
@@ -174,6 +189,12 @@ describeChromium("what the figures of the Teach room say", () => {
     await open("memory/freelist");
     expect(await stage()).toContain("either: 4,998,656 bytes are missing");
     expect(await stage()).toContain("Event 5 of 6: takes request");
+    await page.getByRole("button", { name: "Mixed lifetimes" }).click();
+    for (const [policy, request] of [
+      ["First-fit free list", "map 5"],
+      ["Stack", "workspace 3"],
+    ])
+      await expect.poll(text(`.teach-address[aria-label="${policy}"]`)).toContain(`${request} asks for`);
     await page.getByRole("button", { name: "Nested lifetimes" }).click();
     await expect.poll(stage).toContain("iteration ends: 36.0 MB given back");
     const pieces = async () =>
@@ -195,6 +216,9 @@ describeChromium("what the figures of the Teach room say", () => {
       await measured(page, "groups of 32"),
     ];
     expect(await bytes()).toEqual([4 * 18 * 32 * 4, groups * 32 * 8, groups * (32 * 4 + 4)]);
+    expect(await page.locator(".teach-parents > div").first().getAttribute("aria-label")).toBe(
+      `Particle 1 keeps ${weights.start_i[1]} of 18 parents`,
+    );
     const first = weights.firstSample_g[weights.start_i[2] + 1];
     const parent = first / 32;
     const [rot, tilt, psi, x, y] = data.poses.subarray(5 * (first + 13), 5 * (first + 13) + 5);
@@ -212,7 +236,11 @@ describeChromium("what the figures of the Teach room say", () => {
     await open("weights/bytes");
     // 1,000 of 36,864 x 45.
     expect(await stage()).toContain("1,000 of 1,658,880 (0.0603 %)");
+    // The longest bar is that of value and index where all is kept: 8 bytes beside 4.
+    const bar = page.locator(".teach-bytes .teach-bar span").first();
+    expect(await bar.evaluate((one) => (one as HTMLElement).style.width)).toBe("50%");
     await open("run/race");
+    expect(await stage()).toContain("242 pixels: 9,216 scores");
     const read = await page.locator(".teach-reads tbody td:nth-child(2)").allTextContents();
     // 16 x 64 x 9 sums of 242 pixels: 8 bytes of slice and of image, 4 of CTF and of weight, two phases and two coordinates.
     const sums = 16 * 64 * 9 * 242;

@@ -97,7 +97,7 @@ describeChromium("the Teach room", () => {
     expect(text).toContain("24,576 read");
     expect(text).toContain("10,560 of");
     const rows = await page.locator(".teach-reads tbody tr").allTextContents();
-    expect(rows[0]).toContain("4,6085768.0");
+    expect(rows[0]).toContain("counted4,6085768.0");
     expect(rows[1]).toContain("31.9");
     await page.getByRole("slider", { name: /Side of the tile/ }).fill("64");
     await expect.poll(() => page.locator(".teach-tile-row").textContent()).toContain("20,800 of");
@@ -111,6 +111,10 @@ describeChromium("the Teach room", () => {
     await expect
       .poll(() => told.textContent(), { timeout: 150_000 })
       .toMatch(/took [\d.e+]+ ms and the tiled one [\d.e+]+ ms, on \w/);
+    const times = /took (.* ms) and the tiled one (.* ms), on/.exec((await told.textContent()) ?? "");
+    await open("run/race");
+    const inRace = (strategy: string) => page.locator(`[data-strategy=${strategy}] td`).nth(1).textContent();
+    expect([await inRace("direct"), await inRace("tiled")]).toEqual(times?.slice(1));
   }, 180_000);
 
   test("matrix products: cross terms, energies, constants, differences", async () => {

@@ -82,13 +82,13 @@ export const races = signal<Readonly<Partial<Record<RaceSize, Race>>>>({});
 /** Whether anything is measured now: two at once would slow each other. */
 export const raceRuns = (): boolean => Object.values(races.value).some((one) => one.running);
 
-/** WebGPU where this browser has it. */
-export const bestRuntime = (): "webgpu" | "cpu" =>
-  Object.values(cases)
+/** WebGPU where this browser has it; undefined until that is known. */
+export const bestRuntime = (): "webgpu" | "cpu" | undefined => {
+  const found = Object.values(cases)
     .flatMap((own) => own.badges.value)
-    .some((badge) => badge.runtime === "webgpu" && "device" in badge)
-    ? "webgpu"
-    : "cpu";
+    .find(({ runtime }) => runtime === "webgpu");
+  return found === undefined ? undefined : "device" in found ? "webgpu" : "cpu";
+};
 
 /** Time the three strategies. */
 export async function race(kind: "webgpu" | "cpu", size: RaceSize): Promise<void> {

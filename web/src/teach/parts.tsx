@@ -137,7 +137,7 @@ export function Choice<T extends string | number>({
 }: {
   readonly name: string;
   readonly options: readonly { readonly value: T; readonly label: string }[];
-  readonly value: T;
+  readonly value: T | undefined;
   readonly onChange: (value: T) => void;
 }) {
   return (

@@ -75,8 +75,11 @@ export function IndexPuzzle({ all }: { readonly all: Prepared }) {
   };
   const check = async () => {
     setBusy(true);
-    setVerdict(await compute().tileIndex(line));
-    setBusy(false);
+    try {
+      setVerdict(await compute().tileIndex(line));
+    } finally {
+      setBusy(false);
+    }
   };
   return (
     <form
@@ -257,7 +260,7 @@ export function ScopePuzzle() {
       <Choice
         name={words.steps.scope.choice}
         options={scopes.map((value) => ({ value, label: value }))}
-        value={scope ?? ("" as Scope)}
+        value={scope}
         onChange={setScope}
       />
       <Answer verdict={scope === undefined ? undefined : checkScope(scope)} />

@@ -47,11 +47,9 @@ export function RaceView({ state, update, all }: ViewProps & { readonly all: Pre
         <button
           type="button"
           class="primary"
-          disabled={running}
+          disabled={running || chosen === undefined}
           onClick={() => {
-            // A better runtime may be found while this one runs.
-            update({ runtime: chosen });
-            race(chosen, size);
+            if (chosen !== undefined) race(chosen, size);
           }}
         >
           {running ? own.running : own.run}

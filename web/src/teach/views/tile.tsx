@@ -1,12 +1,12 @@
 import { useMemo, useState } from "preact/hooks";
 import { bestRuntime, cases, race, raceRuns, races } from "../compute.js";
-import { operandReads, partCounts, tileBytes } from "../model/counts.js";
+import { type CoarseShape, operandReads, partCounts, tileBytes } from "../model/counts.js";
 import { workgroupLimit } from "../model/puzzles.js";
 import { median, raceShape } from "../model/race.js";
 import { type Block, blockAt, movedImage, partialSums } from "../model/terms.js";
 import { Figure, Slider, type ViewProps } from "../parts.js";
 import { heatScale, hueScale, Picture, PictureGrid, stepOf } from "../picture.js";
-import type { Prepared } from "../teach.worker.js";
+import type { Prepared, StrategyCounts } from "../teach.worker.js";
 import { count, decimal, From, fill, number, Rich, words } from "../text.js";
 import { cellReader, columnOf, deviceName, numbers, poseOfColumn } from "./names.js";
 import { tablePicture } from "./table.js";
@@ -289,18 +289,22 @@ export function TileView(props: ViewProps & { readonly all: Prepared }) {
   );
 }
 
+/** Reads of slices and images that were counted one by one. */
+const readsOfOperands = ({ sliceReads, imageReads }: StrategyCounts): number =>
+  [sliceReads, imageReads].flatMap((reads) => [...reads]).reduce((sum, reads) => sum + reads, 0);
+
 /** Reads of the operands, one by one and in tiles. */
 function Reads({ all, side }: { readonly all: Prepared; readonly side: number }) {
   const text = words.tile;
   const batch = raceShape("batch");
+  const byFormula = (of: CoarseShape) =>
+    [1, side].map((edge) => {
+      const { slices, images } = operandReads(of, edge);
+      return slices + images;
+    });
+  const counts = side === all.tiles.tiled.side ? all.strategies : undefined;
   return (
-    <Figure
-      note={
-        <>
-          {fill(text.batch, { ...batch })} <From origin="formula" />
-        </>
-      }
-    >
+    <Figure note={fill(text.batch, { ...batch })}>
       <div class="teach-scroll">
         <table class="teach-reads">
           <thead>
@@ -315,22 +319,25 @@ function Reads({ all, side }: { readonly all: Prepared; readonly side: number })
           </thead>
           <tbody>
             {[
-              { name: all.data.name === "tiny" ? text.tinyCase : text.largeCase, of: all.data.shape },
-              { name: text.refinement, of: batch },
-            ].map(({ name, of }) => {
-              const [naive, tiled] = [1, side].map((edge) => {
-                const { slices, images } = operandReads(of, edge);
-                return slices + images;
-              });
-              return (
-                <tr key={name}>
-                  <th scope="row">{name}</th>
-                  <td title={number(naive)}>{count(naive)}</td>
-                  <td title={number(tiled)}>{count(tiled)}</td>
-                  <td>{decimal((naive / tiled).toFixed(1))}</td>
-                </tr>
-              );
-            })}
+              {
+                name: all.data.name === "tiny" ? text.tinyCase : text.largeCase,
+                origin: counts === undefined ? ("formula" as const) : ("counted" as const),
+                reads:
+                  counts === undefined
+                    ? byFormula(all.data.shape)
+                    : [counts.direct, counts.tiled].map(readsOfOperands),
+              },
+              { name: text.refinement, origin: "formula" as const, reads: byFormula(batch) },
+            ].map(({ name, origin, reads: [naive, tiled] }) => (
+              <tr key={name}>
+                <th scope="row">
+                  {name} <From origin={origin} />
+                </th>
+                <td title={number(naive)}>{count(naive)}</td>
+                <td title={number(tiled)}>{count(tiled)}</td>
+                <td>{decimal((naive / tiled).toFixed(1))}</td>
+              </tr>
+            ))}
           </tbody>
         </table>
       </div>
@@ -341,10 +348,15 @@ function Reads({ all, side }: { readonly all: Prepared; readonly side: number })
 /** The times of the plain and the tiled kernel on this machine, when the visitor asks. */
 function TimesHere() {
   const found = races.value.small;
+  const best = bestRuntime();
   if (found === undefined || found.running)
     return (
       <div class="teach-row">
-        <button type="button" disabled={raceRuns()} onClick={() => race(bestRuntime(), "small")}>
+        <button
+          type="button"
+          disabled={raceRuns() || best === undefined}
+          onClick={() => best !== undefined && race(best, "small")}
+        >
           {found?.running ? words.tile.measuring : words.tile.measure}
         </button>
       </div>
