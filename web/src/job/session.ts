@@ -8,7 +8,7 @@ import { logName, StoredFolder } from "./folder.js";
 import type { GivenFile } from "./given-files.js";
 import type { JobMessage, Outcome, StoredJob } from "./job.js";
 import type { JobApi, Start } from "./job.worker.js";
-import { type Running, running } from "./running.js";
+import { began, ended, type Running } from "./running.js";
 import type { RuntimeChoice } from "./words.js";
 
 export type SessionState = "resting" | "running" | "paused" | "stopping" | "success" | "aborted" | "failure";
@@ -88,7 +88,7 @@ export class Session implements RunModel, Running {
     const own = new Worker(new URL("./job.worker.ts", import.meta.url), { type: "module", name: "job" });
     const api = wrap<JobApi>(own);
     this.worker = { api, own };
-    running.value = this;
+    began(this);
     this.runtime.value = start.runtime;
     this.memory.value = start.memory;
     this.state.value = "running";
@@ -112,7 +112,7 @@ export class Session implements RunModel, Running {
     );
     own.terminate();
     this.worker = undefined;
-    if (running.value === this) running.value = undefined;
+    ended(this);
     this.stage.value = undefined;
     this.record.value = this.reader.record();
     if (outcome.status === "failure") this.problem.value = outcome.message;

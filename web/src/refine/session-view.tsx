@@ -43,8 +43,12 @@ function Controls({ session }: { readonly session: Session }) {
     }
   };
   const needsInput = !live && !session.job.inputStored && session.given.length === 0;
+  const goOn = (event: Event) => {
+    event.preventDefault();
+    if (!live && !needsInput) session.goOn(runtime, memory);
+  };
   return (
-    <div class="refine-controls">
+    <form class="refine-controls" onSubmit={goOn}>
       {live ? (
         <p class="refine-buttons">
           {state === "paused" ? (
@@ -84,12 +88,7 @@ function Controls({ session }: { readonly session: Session }) {
             )}
             {problem !== undefined && <Notice kind="problem">{problem}</Notice>}
             <p class="refine-buttons">
-              <button
-                type="button"
-                class="primary"
-                disabled={needsInput}
-                onClick={() => session.goOn(runtime, memory)}
-              >
+              <button type="submit" class="primary" disabled={needsInput}>
                 {done === undefined ? "Start again" : `Continue after iteration ${done}`}
               </button>
             </p>
@@ -107,7 +106,7 @@ function Controls({ session }: { readonly session: Session }) {
         />
       )}
       {!complete && !live && <MemoryField value={memory} onChange={setMemory} />}
-    </div>
+    </form>
   );
 }
 

@@ -11,7 +11,8 @@ import { Mosaic } from "../view/mosaic.js";
 import { viewWorker } from "../view/viewer.js";
 import { defaultsFor, type SetupChoices, startFor } from "./defaults.js";
 import { Field, Numeric } from "./field.js";
-import type { Given } from "./give.js";
+import { FileInput } from "./file-input.js";
+import { type Given, together } from "./give.js";
 import { MemoryField } from "./memory-field.js";
 import { RuntimeField } from "./runtime-choice.js";
 import { memoryChoice, pending, runtimeChoice, startGiven } from "./state.js";
@@ -38,6 +39,7 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
   const [choices, setChoices] = useState<SetupChoices>(() => defaultsFor(particles, fitting(particles)));
   const [keep, setKeep] = useState(false);
   const [problem, setProblem] = useState<string>();
+  const [starting, setStarting] = useState(false);
   const set = (some: Partial<SetupChoices>) => setChoices({ ...choices, ...some });
   const wrongSymmetry = symmetryProblem(choices.symmetry);
   const width = particles.box * particles.pixelSize;
@@ -45,6 +47,7 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
   const others = survey.maps.length + survey.otherVolumes - maps.length;
   const submit = async (event: Event) => {
     event.preventDefault();
+    setStarting(true);
     try {
       await startGiven(
         {
@@ -59,6 +62,7 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
       );
     } catch (error) {
       setProblem((error as Error).message);
+      setStarting(false);
     }
   };
   return (
@@ -126,9 +130,11 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
             max={Math.floor(width)}
             step={1}
             hint={
-              particles.diameter === undefined
-                ? "The images do not tell it: nearly the whole box."
-                : "From the variance of the images around the centre."
+              particles.diameter !== undefined
+                ? "From the variance of the images around the centre."
+                : particles.missing.length > 0
+                  ? "Nearly the whole box: the images could not be looked at."
+                  : "The images do not tell it: nearly the whole box."
             }
             onChange={(diameter) => set({ diameter })}
           />
@@ -142,11 +148,9 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
                 {...ids}
                 value={choices.symmetry}
                 required
+                ref={(input) => input?.setCustomValidity(wrongSymmetry ?? "")}
                 aria-invalid={wrongSymmetry !== undefined}
-                onInput={({ currentTarget }) => {
-                  currentTarget.setCustomValidity(symmetryProblem(currentTarget.value) ?? "");
-                  set({ symmetry: currentTarget.value });
-                }}
+                onInput={({ currentTarget }) => set({ symmetry: currentTarget.value })}
               />
             )}
           </Field>
@@ -252,11 +256,18 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
           <Notice kind="problem">
             Of {counted(particles.stacks, "stack")}, {particles.missing.length}{" "}
             {particles.missing.length === 1 ? "is" : "are"} not among the files, such as{" "}
-            {particles.missing[0]}. Give a folder that holds them too.
+            {particles.missing[0]}. Drop them here, or choose the folder that holds them:{" "}
+            <FileInput
+              folder
+              label="Folder with the stacks"
+              onGive={(more) => {
+                pending.value = together(given, more);
+              }}
+            />
           </Notice>
         )}
         {problem !== undefined && <Notice kind="problem">{problem}</Notice>}
-        <button type="submit" class="primary" disabled={particles.missing.length > 0}>
+        <button type="submit" class="primary" disabled={starting || particles.missing.length > 0}>
           Refine
         </button>
       </form>
@@ -313,7 +324,7 @@ export function Setup() {
         <Notice kind="problem">
           {survey.problems.length === 0
             ? `There is no STAR file in ${counted(given.files.length, "file")}: give a folder with a particle STAR file and its stacks.`
-            : survey.problems.map(({ message }) => message).join("; ")}
+            : survey.problems.map(({ message }) => shortPath(message)).join("; ")}
         </Notice>
       ) : (
         <Form survey={survey} given={given} />
