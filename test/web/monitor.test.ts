@@ -4,10 +4,12 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { request } from "node:http";
@@ -397,9 +399,15 @@ describeChromium("monitor", () => {
     cpSync(join(folder, "live"), job, { recursive: true });
     const map = join(job, "run_it004_class001.mrc");
     renameSync(map, `${map}.part`);
+    // Killed ten minutes ago, before it could tell its end.
+    const log = join(job, "events.jsonl");
+    writeFileSync(log, readFileSync(log, "utf8").replace(/.*"kind":"end".*\n/, ""));
+    const then = new Date(Date.now() - 630_000);
+    for (const name of readdirSync(job)) utimesSync(join(job, name), then, then);
     const monitor = await startMonitor({ job, page, port: 0 });
     const { page: tab } = await openPage(browser, monitor.url);
     await tab.getByText("The map cannot be shown").waitFor();
+    expect(await tab.locator(".room-head").textContent()).toMatch(/Running.*Nothing told for 10 min/);
     renameSync(`${map}.part`, map);
     await tab.getByRole("img", { name: /Class 1 as a surface/ }).waitFor();
     expect(await tab.getByText("The map cannot be shown").count()).toBe(0);

@@ -22,7 +22,7 @@ export class Session implements RunModel, Running {
   readonly record = signal<JobRecord | undefined>(undefined);
   private readonly written = signal<{ maps: readonly string[]; data: string } | undefined>(undefined);
   readonly live = computed(() => ["running", "paused", "stopping"].includes(this.state.value));
-  private readonly reader = new RecordReader();
+  private reader = new RecordReader();
   private readonly held = new Map<string, Blob>();
   /** What the visitor gave for it in this visit. */
   private readonly input = signal<readonly GivenFile[]>([]);
@@ -61,12 +61,18 @@ export class Session implements RunModel, Running {
 
   /** Read what an earlier run left. */
   async load(): Promise<void> {
-    const text = await (await this.file(logName)).text();
-    for (const line of text.split("\n")) this.take(line);
-    this.record.value = this.reader.record();
+    await this.read();
     const end = this.record.value?.end;
     if (end !== undefined) this.state.value = end.status;
     if (end?.status === "failure") this.problem.value = end.message;
+  }
+
+  private async read(): Promise<void> {
+    const text = await (await this.file(logName)).text();
+    this.reader = new RecordReader();
+    for (const line of text.split("\n")) this.take(line);
+    this.written.value = undefined;
+    this.record.value = this.reader.record();
   }
 
   /** What the page makes for it before it begins. */
@@ -79,8 +85,23 @@ export class Session implements RunModel, Running {
     return this.run({ ...start, goOn: false });
   }
 
-  /** Go on from the last finished iteration. */
-  goOn(runtime: RuntimeChoice, memory: number): Promise<void> {
+  /** Go on from the last finished iteration, which another tab may have done meanwhile. */
+  async goOn(runtime: RuntimeChoice, memory: number): Promise<void> {
+    this.state.value = "running";
+    if (this.stored && this.record.value !== undefined) {
+      try {
+        await this.read();
+      } catch {
+        this.problem.value = "What it wrote is not there any more; it was removed in another tab.";
+        this.state.value = "failure";
+        return;
+      }
+      if (this.record.value?.end?.status === "success") {
+        this.problem.value = undefined;
+        this.state.value = "success";
+        return;
+      }
+    }
     return this.run({ ...this.made, given: this.given, runtime, memory, goOn: true });
   }
 
@@ -119,7 +140,7 @@ export class Session implements RunModel, Running {
     const { next } = this;
     this.next = undefined;
     if (next !== undefined && outcome.status === "aborted") return this.goOn(next, start.memory);
-    this.state.value = outcome.status;
+    this.state.value = outcome.status === "elsewhere" ? "resting" : outcome.status;
   }
 
   /** Go on elsewhere from the last finished iteration. */

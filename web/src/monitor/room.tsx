@@ -1,5 +1,6 @@
 import "./monitor.css";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { duration } from "../../../src/app/report/numbers.js";
 import { FileInput } from "../refine/file-input.js";
 import { type Given, givenByDrop } from "../refine/give.js";
 import { Notice } from "../shell/ui.js";
@@ -10,6 +11,7 @@ import { Watch } from "./watch.js";
 function Watched({ watch }: { readonly watch: Watch }) {
   const record = watch.record.value;
   const problem = watch.problem.value;
+  const quiet = watch.quiet.value;
   const end = record?.end;
   const state =
     end === undefined
@@ -24,6 +26,9 @@ function Watched({ watch }: { readonly watch: Watch }) {
         <p class="quiet" role="status">
           {record === undefined ? "" : state}
         </p>
+        {watch.live.value && quiet > 0 && (
+          <p class="small quiet">Nothing told for {quiet < 60 ? `${quiet} min` : duration(60 * quiet)}</p>
+        )}
       </header>
       {problem !== undefined && <Notice kind="problem">{problem}</Notice>}
       {end?.message !== undefined && <Notice kind="problem">{end.message}</Notice>}

@@ -12,18 +12,25 @@ export interface FolderFile {
   readonly modified: number;
 }
 
+/** What a folder holds, and when by the clock of its machine. */
+export interface Listing {
+  readonly now: number;
+  readonly files: readonly FolderFile[];
+}
+
 /** The folder of a job, wherever it is. */
 export interface JobSource {
   readonly name: string;
   /** Whether it may change while one looks. */
   readonly live: boolean;
-  list(): Promise<readonly FolderFile[]>;
+  list(): Promise<Listing>;
   /** A file from a byte on. */
   file(name: string, from?: number): Promise<Blob>;
 }
 
 const listing = v.object({
   job: v.string(),
+  now: v.number(),
   files: v.array(v.object({ name: v.string(), size: v.number(), modified: v.number() })),
 });
 
@@ -52,7 +59,7 @@ export async function openServer(secret: string): Promise<JobSource> {
   return {
     name: job,
     live: true,
-    list: async () => (await list()).files,
+    list,
     file: async (name, from = 0) =>
       (await ask(`file?${new URLSearchParams({ name, from: String(from) })}`, secret)).blob(),
   };
@@ -96,12 +103,14 @@ export function givenSource(given: readonly GivenFile[]): JobSource {
   return {
     name: parts.at(-2) ?? "Folder",
     live: false,
-    list: async () =>
-      [...files.values()].map(({ name, size, lastModified }) => ({
+    list: async () => ({
+      now: Date.now() / 1000,
+      files: [...files.values()].map(({ name, size, lastModified }) => ({
         name,
         size,
         modified: lastModified / 1000,
       })),
+    }),
     async file(name, from = 0) {
       const file = files.get(name);
       if (file === undefined) throw new Error(`${name}: is not in the folder`);

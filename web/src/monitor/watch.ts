@@ -14,6 +14,8 @@ const interval = 1000;
 export class Watch implements RunModel {
   readonly record = signal<JobRecord | undefined>(undefined);
   readonly problem = signal<string | undefined>(undefined);
+  /** Minutes, whole ones, since a file of the run was written: one that was killed tells no end. */
+  readonly quiet = signal(0);
   readonly live: ReadonlySignal<boolean>;
   readonly saved = computed(() => {
     const last = this.record.value?.iterations.at(-1);
@@ -44,7 +46,7 @@ export class Watch implements RunModel {
   }
 
   async files(): Promise<string[]> {
-    return (await this.source.list()).map(({ name }) => name).sort();
+    return (await this.source.list()).files.map(({ name }) => name).sort();
   }
 
   /** Look now, and again for as long as the run may change. */
@@ -64,7 +66,9 @@ export class Watch implements RunModel {
   }
 
   private async look(): Promise<void> {
-    const files = await this.source.list();
+    const { files, now } = await this.source.list();
+    const written = files.reduce((last, { modified }) => Math.max(last, modified), 0);
+    this.quiet.value = Math.floor((now - written) / 60);
     const log = files.find(({ name }) => name === logName);
     if (log !== undefined) {
       if (log.size < this.position) this.begin();

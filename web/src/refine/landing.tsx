@@ -68,7 +68,8 @@ function Earlier() {
     look().catch(tell);
   }, [now]);
   if (jobs.length === 0) return null;
-  const remove = async (id: string) => {
+  const remove = async (id: string, what: string) => {
+    if (!confirm(`Remove ${what}, with all its files?`)) return;
     if (!heldJobs().some((job) => job.id === id)) await removeJob(id);
     await forgetHandles(id);
     forgetSession(id);
@@ -83,21 +84,19 @@ function Earlier() {
             dateStyle: "medium",
             timeStyle: "short",
           });
+          const what = `${title} of ${when}`;
           return (
             <li key={id}>
               <a href={formatHash("refine", [id])}>{title}</a>
               <span class="quiet">
-                {when}, {counted(iterations, "iteration")}
+                {when}, {counted(iterations, "iteration")} asked for
               </span>
               {busy ? (
                 <span class="small">Running</span>
               ) : (
-                <button type="button" class="plain small" onClick={() => remove(id).catch(tell)}>
+                <button type="button" class="plain small" onClick={() => remove(id, what).catch(tell)}>
                   Remove
-                  <span class="visually-hidden">
-                    {" "}
-                    {title} of {when}
-                  </span>
+                  <span class="visually-hidden"> {what}</span>
                 </button>
               )}
             </li>

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Session } from "../job/session.js";
-import { busyJobs } from "../job/store.js";
+import { busyJobs, untilFree } from "../job/store.js";
 import { formatHash } from "../shell/route.js";
 import { Notice } from "../shell/ui.js";
 import { RunView } from "../view/run-view.js";
@@ -131,9 +131,22 @@ export function SessionView({ id }: { readonly id: string }) {
   const resting = typeof session === "object" && session.state.value === "resting";
   const [elsewhere, setElsewhere] = useState(false);
   useEffect(() => {
-    if (!resting) return setElsewhere(false);
-    busyJobs().then((busy) => setElsewhere(busy(id)));
-  }, [resting, id]);
+    setElsewhere(false);
+    if (typeof session !== "object" || !resting) return;
+    const left = new AbortController();
+    const look = async () => {
+      if (!(await busyJobs())(id)) return;
+      setElsewhere(true);
+      await untilFree(id, left.signal);
+      await session.load();
+      setElsewhere(false);
+    };
+    // Who leaves waits no longer.
+    look().catch((error: Error) => {
+      if (!left.signal.aborted) session.problem.value = error.message;
+    });
+    return () => left.abort();
+  }, [session, resting, id]);
   if (session === undefined) return null;
   if (session === "missing")
     return (
@@ -160,7 +173,8 @@ export function SessionView({ id }: { readonly id: string }) {
       )}
       {elsewhere && (
         <Notice>
-          Another tab works on this refinement; here it stands as it was when this page was opened.
+          Another tab works on this refinement; here it stands as it was when this page was opened, until that
+          tab is done.
         </Notice>
       )}
       <RunView
