@@ -119,14 +119,21 @@ function Back() {
   );
 }
 
-const wishNames = ["particles", "box", "iterations", "seed", "memory"] as const;
+/** Least and largest values, and what they are multiples of. A box of 16 pixels is the smallest that holds the starting resolution. */
+const wishes: Readonly<Record<keyof BuiltInWishes, readonly [number, number, number]>> = {
+  particles: [2, Number.MAX_SAFE_INTEGER, 1],
+  box: [16, Number.MAX_SAFE_INTEGER, 2],
+  iterations: [1, Number.MAX_SAFE_INTEGER, 1],
+  seed: [1, 2 ** 31 - 1, 1],
+  memory: [2, Number.MAX_SAFE_INTEGER, 1],
+};
 
 /** What the address asks for, where it is a number that can be. */
 const wishesOf = (query: URLSearchParams): BuiltInWishes =>
   Object.fromEntries(
-    wishNames.flatMap((name) => {
+    Object.entries(wishes).flatMap(([name, [least, largest, step]]) => {
       const value = Number(query.get(name) ?? Number.NaN);
-      return Number.isSafeInteger(value) && value > 0 ? [[name, value]] : [];
+      return value >= least && value <= largest && value % step === 0 ? [[name, value]] : [];
     }),
   );
 
@@ -147,10 +154,10 @@ export function Landing({ route }: RoomProps) {
       setProblem((error as Error).message);
     }
   };
-  const wishes = wishesOf(route.query);
+  const wished = wishesOf(route.query);
   const start = async () => {
     setStarting(true);
-    await startBuiltIn(wishes, runtimeChoice.value);
+    await startBuiltIn(wished, runtimeChoice.value);
   };
   return (
     <div class="refine-landing">
@@ -166,7 +173,7 @@ export function Landing({ route }: RoomProps) {
             Refine the built-in set
           </button>
           <p class="small quiet">
-            {counted(wishes.particles ?? builtIn.plan.count, "particle")} of {wishes.box ?? builtIn.plan.box}{" "}
+            {counted(wished.particles ?? builtIn.plan.count, "particle")} of {wished.box ?? builtIn.plan.box}{" "}
             pixels, made here from a seed
           </p>
         </div>
