@@ -148,6 +148,16 @@ describeChromium("the visitor's files", () => {
     const go = page.getByRole("button", { name: /^Continue after/ });
     await go.waitFor();
     expect(await go.isDisabled()).toBe(true);
+    // Another folder is none of it, chosen or dropped, and what is dropped here begins nothing else.
+    const wrong = join(folder, "wrong");
+    mkdirSync(wrong);
+    cpSync(join(folder, "ref.mrc"), join(wrong, "ref.mrc"));
+    await page.getByLabel("Folder with the particles").setInputFiles(wrong);
+    await page.locator("form").getByText("1 file without parts.star").waitFor();
+    const address = page.url();
+    await drop(page, [wrong]);
+    await page.getByText(/could not be read: 1 file without parts\.star/).waitFor();
+    expect([page.url(), await go.isDisabled()]).toEqual([address, true]);
     await page.getByRole("button", { name: "read chosen again" }).click();
     await expect.poll(() => go.isDisabled()).toBe(false);
     await go.click();

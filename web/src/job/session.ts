@@ -1,11 +1,14 @@
+import { basename } from "node:path";
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { proxy, type Remote, wrap } from "comlink";
+import { counted } from "../../../src/app/report/numbers.js";
 import { type JobRecord, RecordReader } from "../../../src/app/report/record.js";
 import { parseEvent } from "../../../src/app/report/schema.js";
+import { UserError } from "../../../src/errors.js";
 import type { LiveTrace } from "../../../src/runtime/live-trace.js";
 import type { RunModel } from "../view/model.js";
 import { logName, StoredFolder } from "./folder.js";
-import type { GivenFile } from "./given-files.js";
+import { type GivenFile, GivenFiles } from "./given-files.js";
 import type { JobMessage, Outcome, StoredJob } from "./job.js";
 import type { JobApi, Start } from "./job.worker.js";
 import { began, ended, type Running } from "./running.js";
@@ -51,8 +54,21 @@ export class Session implements RunModel, Running {
     return this.input.value;
   }
 
+  /** @throws UserError where its particles are not among the files */
   give(files: readonly GivenFile[]): void {
+    const { words } = this.job;
+    const particles = words[words.indexOf("--i") + 1];
+    if (new GivenFiles(files).find(particles) === undefined)
+      throw new UserError(
+        `${counted(files.length, "file")} without ${basename(particles)}: give the folder that it was read from`,
+      );
     this.input.value = files;
+  }
+
+  /** Whether the visitor has to give its files again before it can go on. */
+  get needsInput(): boolean {
+    const { job, live, state, given } = this;
+    return !live.value && state.value !== "success" && !job.inputStored && given.length === 0;
   }
 
   get name(): string {

@@ -7,7 +7,7 @@ import { givenByDrop, together } from "./give.js";
 import { Landing } from "./landing.js";
 import { SessionView } from "./session-view.js";
 import { Setup } from "./setup.js";
-import { pending } from "./state.js";
+import { openSession, pending } from "./state.js";
 
 export default function Refine({ route: here }: RoomProps) {
   const [over, setOver] = useState(false);
@@ -19,14 +19,17 @@ export default function Refine({ route: here }: RoomProps) {
       setOver(event.type !== "dragleave" || event.relatedTarget !== null);
     };
     const drop = async (event: DragEvent) => {
-      if (event.dataTransfer === null) return;
+      if (!event.dataTransfer?.types.includes("Files")) return;
       event.preventDefault();
       setOver(false);
       try {
         const given = await givenByDrop(event.dataTransfer);
         if (given.files.length === 0) return;
         setProblem(undefined);
-        pending.value = together(route.value.parts[0] === "new" ? pending.value : undefined, given);
+        const [where] = route.value.parts;
+        const session = where === undefined || where === "new" ? undefined : await openSession(where);
+        if (session?.needsInput) return session.give(given.files);
+        pending.value = together(where === "new" ? pending.value : undefined, given);
         go("refine", ["new"]);
       } catch (error) {
         setProblem((error as Error).message);

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import type { GivenFile } from "../job/given-files.js";
 import type { Session } from "../job/session.js";
 import { busyJobs, untilFree } from "../job/store.js";
 import { formatHash } from "../shell/route.js";
@@ -34,15 +35,17 @@ function Controls({ session }: { readonly session: Session }) {
   useEffect(() => {
     keptHandles(session.job.id).then(setKept);
   }, [session]);
-  const again = async (handles: Handles) => {
+  const give = async (files: readonly GivenFile[] | Promise<readonly GivenFile[]>) => {
     try {
-      session.give(await filesOf(handles));
+      session.give(await files);
       setProblem(undefined);
     } catch (error) {
       setProblem((error as Error).message);
     }
   };
-  const needsInput = !live && !session.job.inputStored && session.given.length === 0;
+  const { needsInput } = session;
+  // What was given before may be what it failed for.
+  const asksInput = needsInput || (state === "failure" && !session.job.inputStored);
   const goOn = (event: Event) => {
     event.preventDefault();
     if (!live && !needsInput) session.goOn(runtime, memory);
@@ -67,12 +70,12 @@ function Controls({ session }: { readonly session: Session }) {
       ) : (
         !complete && (
           <>
-            {needsInput && (
+            {asksInput && (
               <p>
                 The particles were not copied into this browser. To go on,{" "}
                 {kept !== undefined && (
                   <>
-                    <button type="button" onClick={() => again(kept)}>
+                    <button type="button" onClick={() => give(filesOf(kept))}>
                       read {kept.map(({ name }) => name).join(", ")} again
                     </button>{" "}
                     or{" "}
@@ -82,7 +85,7 @@ function Controls({ session }: { readonly session: Session }) {
                 <FileInput
                   folder
                   label="Folder with the particles of this refinement"
-                  onGive={({ files }) => session.give(files)}
+                  onGive={({ files }) => give(files)}
                 />
               </p>
             )}
@@ -119,7 +122,13 @@ function Waiting({ session }: { readonly session: Session }) {
         <progress value={stage.done} max={stage.total} aria-label={stage.text} />
       </>
     );
-  return <p class="lead">{session.live.value ? "Reading the particles" : "No map yet"}</p>;
+  const text =
+    session.saved.value !== undefined
+      ? "Reading the map"
+      : session.live.value
+        ? "Reading the particles"
+        : "No map yet";
+  return <p class="lead">{text}</p>;
 }
 
 /** A refinement of this tab, or one that an earlier visit left. */
