@@ -173,6 +173,14 @@ describeChromium("the visitor's files", () => {
     const { page, problems } = await openPage(browser, `${server.url}#/refine`);
     await drop(page, [join(folder, "ref.mrc")]);
     await page.getByText("There is no STAR file in 1 file").waitFor();
+    const many = join(folder, "many");
+    mkdirSync(many);
+    for (const k of [1, 2, 3, 4, 5])
+      writeFileSync(join(many, `run_it00${k}_model.star`), "data_model_general\n_rlnNrClasses 1\n");
+    writeFileSync(join(many, "z.star"), "data_particles\nloop_\n_rlnImageName #1\n\n");
+    await drop(page, [many]);
+    await page.getByText(/^many\/z\.star: .*; 3 more STAR files cannot be used either$/).waitFor();
+    rmSync(many, { recursive: true });
     const given = join(folder, "partly");
     mkdirSync(given);
     cpSync(join(folder, "parts.star"), join(given, "parts.star"));

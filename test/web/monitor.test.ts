@@ -388,7 +388,15 @@ describeChromium("monitor", () => {
     await tab.getByRole("img", { name: /Class 1 as a surface/ }).waitFor();
     await drop(tab, [join(given, "before")]);
     await tab.getByRole("heading", { name: "before" }).waitFor();
+    await tab.getByText("events.jsonl holds no start of a run.").waitFor();
     await expect.poll(() => tab.getByRole("img", { name: /as a surface/ }).count()).toBe(0);
+    // A folder without a run takes nothing away; what was given stays while one is in other rooms.
+    await drop(tab, [join(folder, "ref.mrc")]);
+    await tab.getByText("1 file and no run").waitFor();
+    await tab.getByRole("link", { name: "Teach" }).click();
+    await tab.getByRole("link", { name: "The buffer stack" }).waitFor();
+    await tab.getByRole("link", { name: "Monitor" }).click();
+    await tab.getByRole("heading", { name: "before" }).waitFor();
     expect(problems).toEqual([]);
     await tab.context().close();
     server.close();
@@ -434,6 +442,14 @@ describeChromium("monitor", () => {
       expect(side).toContain("Runs onRELION");
       await tab.getByRole("img", { name: /Class 1 as a surface/ }).waitFor();
       await tab.getByRole("heading", { name: "Angular distribution" }).waitFor();
+      // A copy that was made while RELION wrote: what is whole is shown.
+      const partly = join(folder, "partly");
+      cpSync(job, partly, { recursive: true });
+      const half = readFileSync(join(job, "run_it002_optimiser.star")).subarray(0, 700);
+      writeFileSync(join(partly, "run_it002_optimiser.star"), half);
+      await drop(tab, [partly]);
+      await tab.getByText(/^iteration 2 is left out: run_it002_optimiser\.star/).waitFor();
+      expect(await iterationsShown(tab)).toBe(1);
       expect(problems).toEqual([]);
       await tab.context().close();
       await monitor.close();

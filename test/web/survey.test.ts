@@ -90,6 +90,16 @@ test("stacks are found by paths with backslashes", async () => {
   expect(particles[0].missing).toEqual([]);
 });
 
+test("of the iterations of a job the newest comes first", async () => {
+  const names = ["run_it002_data.star", "run_it010_data.star", "run_it009_data.star"];
+  const { particles } = await surveyFiles(names.map((name) => given(name, starText())));
+  expect(particles.map(({ path }) => path)).toEqual([
+    "input/run_it010_data.star",
+    "input/run_it009_data.star",
+    "input/run_it002_data.star",
+  ]);
+});
+
 test("a voltage that the STAR file does not tell is not told", async () => {
   const stack = given("noisy.mrcs", bytesOf("noisy.mrcs"));
   const told = await surveyFiles([parts(), stack]);

@@ -46,6 +46,10 @@ export interface Survey {
 
 const isNamed = ({ path }: FoundParticles): boolean => /particles[^/]*$/i.test(path);
 
+/** What a refinement wrote at its end comes after all iterations. */
+const iterationOf = ({ path }: FoundParticles): number =>
+  Number(/_it(\d+)_/.exec(path)?.[1] ?? Number.MAX_SAFE_INTEGER);
+
 /** Maps that are looked at, so that a folder of thousands (micrographs are called alike) is not read through. */
 const mostMaps = 64;
 
@@ -73,10 +77,13 @@ export async function surveyFiles(given: readonly GivenFile[]): Promise<Survey> 
     else if (map !== undefined) maps.push(map);
   }
   return {
-    // The file with stacks that are there, of these the one with the most particles, or the one that is called so.
+    // The file with stacks that are there, of these the one with the most particles, or the one that is called so, or the newest iteration.
     particles: particles.sort(
       (a, b) =>
-        a.missing.length - b.missing.length || b.count - a.count || Number(isNamed(b)) - Number(isNamed(a)),
+        a.missing.length - b.missing.length ||
+        b.count - a.count ||
+        Number(isNamed(b)) - Number(isNamed(a)) ||
+        iterationOf(b) - iterationOf(a),
     ),
     maps,
     otherVolumes,

@@ -84,8 +84,11 @@ function Invitation({ onGive }: { readonly onGive: (given: Given) => void }) {
   );
 }
 
+/** A folder that was given is there when the visitor comes back to the room. */
+let given: Watch | undefined;
+
 export default function Monitor() {
-  const [watch, setWatch] = useState<Watch>();
+  const [watch, setWatch] = useState(given);
   const [problem, setProblem] = useState<string>();
   const show = (next: Watch) => {
     setProblem(undefined);
@@ -95,7 +98,14 @@ export default function Monitor() {
     });
     next.start();
   };
-  const give = ({ files }: Given) => show(new Watch(givenSource(files)));
+  const give = ({ files }: Given) => {
+    try {
+      given = new Watch(givenSource(files));
+      show(given);
+    } catch (error) {
+      setProblem((error as Error).message);
+    }
+  };
   useEffect(() => {
     let opened: Watch | undefined;
     let left = false;
@@ -113,8 +123,8 @@ export default function Monitor() {
       event.preventDefault();
       if (event.dataTransfer === null) return;
       try {
-        const given = await givenByDrop(event.dataTransfer);
-        if (given.files.length > 0) give(given);
+        const dropped = await givenByDrop(event.dataTransfer);
+        if (dropped.files.length > 0) give(dropped);
       } catch (error) {
         setProblem((error as Error).message);
       }

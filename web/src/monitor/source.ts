@@ -1,4 +1,6 @@
 import * as v from "valibot";
+import { counted } from "../../../src/app/report/numbers.js";
+import { UserError } from "../../../src/errors.js";
 import { checkTrace, type MemoryTrace } from "../../../src/runtime/trace.js";
 import type { GivenFile } from "../job/given-files.js";
 
@@ -88,7 +90,10 @@ export async function askArena(): Promise<ArenaAnswer | undefined> {
   }
 }
 
-/** A folder that the visitor gave: what it held then. */
+/**
+ * A folder that the visitor gave: what it held then.
+ * @throws UserError where it holds no run
+ */
 export function givenSource(given: readonly GivenFile[]): JobSource {
   const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/") + 1);
   // Folders of jobs may hold others: of those that hold a run the outermost one is shown.
@@ -97,7 +102,11 @@ export function givenSource(given: readonly GivenFile[]): JobSource {
     .map(({ path }) => folderOf(path))
     .sort((a, b) => a.split("/").length - b.split("/").length || (a < b ? -1 : 1))
     .at(0);
-  const here = given.filter(({ path }) => folder === undefined || folderOf(path) === folder);
+  if (folder === undefined)
+    throw new UserError(
+      `${counted(given.length, "file")} and no run: neither events.jsonl nor run_itNNN_optimiser.star is among them.`,
+    );
+  const here = given.filter(({ path }) => folderOf(path) === folder);
   const files = new Map(here.map(({ file }) => [file.name, file]));
   const parts = (here[0]?.path ?? "").split("/");
   return {

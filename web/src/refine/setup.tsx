@@ -30,6 +30,21 @@ function symmetryProblem(name: string): string | undefined {
 
 const shortPath = (path: string) => path.replace(/^input\//, "");
 
+/** Problems that are told; of a folder of many STAR files the rest says nothing new. */
+const mostProblems = 3;
+
+/** What is wrong with the STAR files, those first that hold particles. */
+function problemsOf({ problems }: Survey): string {
+  const without = (message: string) => Number(/holds no particles$/.test(message));
+  const messages = problems.map(({ message }) => shortPath(message));
+  messages.sort((a, b) => without(a) - without(b));
+  const more = messages.length - mostProblems;
+  return [
+    ...messages.slice(0, mostProblems),
+    ...(more > 0 ? [`${counted(more, "more STAR file")} cannot be used either`] : []),
+  ].join("; ");
+}
+
 function Form({ survey, given }: { readonly survey: Survey; readonly given: Given }) {
   const [particles, setParticles] = useState<FoundParticles>(survey.particles[0]);
   const fitting = (set: FoundParticles): FoundMap[] =>
@@ -324,7 +339,7 @@ export function Setup() {
         <Notice kind="problem">
           {survey.problems.length === 0
             ? `There is no STAR file in ${counted(given.files.length, "file")}: give a folder with a particle STAR file and its stacks.`
-            : survey.problems.map(({ message }) => shortPath(message)).join("; ")}
+            : problemsOf(survey)}
         </Notice>
       ) : (
         <Form survey={survey} given={given} />
