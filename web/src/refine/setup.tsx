@@ -19,6 +19,7 @@ import { memoryChoice, pending, runtimeChoice, startGiven } from "./state.js";
 
 /** What is wrong with a point group's name, or nothing. */
 function symmetryProblem(name: string): string | undefined {
+  if (name.trim() === "") return "A point group is asked for; C1 is none.";
   try {
     pointGroup(name);
     return undefined;
