@@ -19,6 +19,8 @@ export interface BatchOptions {
   readonly ahead?: number;
   /** Files that are open at the same time. Default 16. */
   readonly openFiles?: number;
+  /** Width and height that images must have, pixels; left out, those of the first. */
+  readonly box?: number;
 }
 
 /** Open files, the least recently used closed first. */
@@ -67,7 +69,7 @@ export async function* readImageBatches(
   open: (path: string) => Promise<ByteSource>,
   options: BatchOptions,
 ): AsyncGenerator<ImageBatch, void, void> {
-  const { batchSize, ahead = 1, openFiles = 16 } = options;
+  const { batchSize, ahead = 1, openFiles = 16, box } = options;
   for (const [name, value, least] of [
     ["batchSize", batchSize, 1],
     ["ahead", ahead, 0],
@@ -94,10 +96,15 @@ export async function* readImageBatches(
       const file = await cache.get(path);
       if (number === undefined && file.count > 1)
         throw new UserError(`${path}: has ${file.count} images; say which one, as in 000001@${path}`);
-      size ??= { width: file.width, height: file.height, path };
-      if (file.width !== size.width || file.height !== size.height)
+      const { width, height } = file;
+      if (box !== undefined && (width !== box || height !== box))
         throw new UserError(
-          `${path}: images of ${file.width} x ${file.height} pixels, but those of ${size.path} have ${size.width} x ${size.height}`,
+          `${path}: images of ${width === height ? width : `${width} x ${height}`} pixels, but rlnImageSize is ${box}`,
+        );
+      size ??= { width, height, path };
+      if (width !== size.width || height !== size.height)
+        throw new UserError(
+          `${path}: images of ${width} x ${height} pixels, but those of ${size.path} have ${size.width} x ${size.height}`,
         );
       const area = size.width * size.height;
       pixels ??= new Float32Array(count * area);

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { ArenaFullError } from "../../src/runtime/arena.js";
 import { openCpu } from "../../src/runtime/cpu/index.js";
 import { openNodeCpu } from "../../src/runtime/cpu/node.js";
-import { UnsupportedError } from "../../src/runtime/errors.js";
+import { DeviceMemoryError, UnsupportedError } from "../../src/runtime/errors.js";
 
 const root = resolve(import.meta.dirname, "../..");
 const compiler = existsSync(resolve(root, "node_modules/@yowasp/clang"));
@@ -45,7 +45,7 @@ describe("cpu runtime", () => {
   });
 
   it("refuses what WebAssembly cannot address, and buffers beyond the arena", async () => {
-    await expect(openNodeCpu({ bytes: 2 ** 32 })).rejects.toThrow(UnsupportedError);
+    await expect(openNodeCpu({ bytes: 2 ** 32 })).rejects.toThrow(DeviceMemoryError);
     await expect(openNodeCpu({ bytes: 2 ** 24, threads: 0 })).rejects.toThrow(UnsupportedError);
     const runtime = await openNodeCpu({ bytes: 2 ** 24, threads: 1 });
     expect(() => runtime.alloc("real", "too much", 2 ** 22 + 1)).toThrow(ArenaFullError);

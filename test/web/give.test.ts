@@ -9,7 +9,7 @@ import { launchBrowser } from "../support/browser.js";
 import { describeChromium } from "../support/chromium.js";
 import { runCli } from "../support/cli.js";
 import { servePage } from "../support/page.js";
-import { atEnd, drop, iterationsShown, openPage, storedFiles } from "../support/refine-page.js";
+import { atEnd, drop, iterationsShown, openPage, state, storedFiles } from "../support/refine-page.js";
 import { describeShared } from "../support/shared.js";
 import { tinyFolder } from "../support/tiny-job.js";
 
@@ -148,6 +148,16 @@ describeChromium("the visitor's files", () => {
     const go = page.getByRole("button", { name: /^Continue after/ });
     await go.waitFor();
     expect(await go.isDisabled()).toBe(true);
+    // Another folder is none of it, chosen or dropped, and what is dropped here begins nothing else.
+    const wrong = join(folder, "wrong");
+    mkdirSync(wrong);
+    cpSync(join(folder, "ref.mrc"), join(wrong, "ref.mrc"));
+    await page.getByLabel("Folder with the particles").setInputFiles(wrong);
+    await page.locator("form").getByText("1 file without parts.star").waitFor();
+    const address = page.url();
+    await drop(page, [wrong]);
+    await page.getByText(/could not be read: 1 file without parts\.star/).waitFor();
+    expect([page.url(), await go.isDisabled()]).toEqual([address, true]);
     await page.getByRole("button", { name: "read chosen again" }).click();
     await expect.poll(() => go.isDisabled()).toBe(false);
     await go.click();
@@ -159,16 +169,58 @@ describeChromium("the visitor's files", () => {
     await page.context().close();
   }, 180_000);
 
-  test("what cannot be refined is told", async () => {
-    const { page } = await openPage(browser, `${server.url}#/refine`);
+  test("what cannot be refined is told, and what is missing can be added", async () => {
+    const { page, problems } = await openPage(browser, `${server.url}#/refine`);
+    await drop(page, [join(folder, "ref.mrc")]);
+    await page.getByText("There is no STAR file in 1 file").waitFor();
+    const many = join(folder, "many");
+    mkdirSync(many);
+    for (const k of [1, 2, 3, 4, 5])
+      writeFileSync(join(many, `run_it00${k}_model.star`), "data_model_general\n_rlnNrClasses 1\n");
+    writeFileSync(join(many, "z.star"), "data_particles\nloop_\n_rlnImageName #1\n\n");
+    await drop(page, [many]);
+    await page.getByText(/^many\/z\.star: .*; 3 more STAR files cannot be used either$/).waitFor();
+    rmSync(many, { recursive: true });
     const given = join(folder, "partly");
     mkdirSync(given);
     cpSync(join(folder, "parts.star"), join(given, "parts.star"));
     await drop(page, [given]);
     await page.getByText("Of 1 stack, 1 is not among the files, such as noisy.mrcs").waitFor();
-    expect(await page.getByRole("button", { name: "Refine" }).isDisabled()).toBe(true);
+    const refine = page.getByRole("button", { name: "Refine" });
+    expect(await refine.isDisabled()).toBe(true);
     await drop(page, [join(folder, "ref.mrc")]);
-    await page.getByText("There is no STAR file in 1 file").waitFor();
+    await expect.poll(() => field(page, "Starting map").inputValue()).toBe("input/ref.mrc");
+    await drop(page, [join(folder, "noisy.mrcs")]);
+    await expect.poll(() => refine.isEnabled()).toBe(true);
+    expect(await field(page, "Starting map").inputValue()).toBe("input/ref.mrc");
+    // Numbers stay as they are typed, until they are whole.
+    const diameter = field(page, "Diameter");
+    for (const typed of ["100.5", "1e2"]) {
+      await diameter.fill("");
+      await diameter.pressSequentially(typed);
+      expect(await diameter.inputValue()).toBe(typed);
+    }
+    // What is wrong with the symmetry of one set is not wrong with that of the next.
+    await drop(page, [folder]);
+    const sets = field(page, "Particles").locator("option");
+    await expect.poll(() => sets.count()).toBeGreaterThan(1);
+    await field(page, "Symmetry").fill("X1");
+    await field(page, "Particles").selectOption({ index: 1 });
+    expect(await field(page, "Symmetry").evaluate((input: HTMLInputElement) => input.validity.valid)).toBe(
+      true,
+    );
+    // Twice is once.
+    await field(page, "Processor").check();
+    await refine.dblclick();
+    await page.waitForURL(/#\/refine\/\d/);
+    await page.getByRole("button", { name: "Stop" }).click();
+    expect(await atEnd(page, 60_000)).toBe("Stopped");
+    expect(await page.evaluate(async () => (await navigator.locks.query()).held?.length)).toBe(0);
+    // Continue asks for a number too.
+    await page.getByLabel("Memory").fill("");
+    await page.getByRole("button", { name: /Start again|Continue/ }).click();
+    expect(await state(page).textContent()).toBe("Stopped");
+    expect(problems).toEqual([]);
     await page.context().close();
   }, 60_000);
 

@@ -4,10 +4,12 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { request } from "node:http";
@@ -386,7 +388,15 @@ describeChromium("monitor", () => {
     await tab.getByRole("img", { name: /Class 1 as a surface/ }).waitFor();
     await drop(tab, [join(given, "before")]);
     await tab.getByRole("heading", { name: "before" }).waitFor();
+    await tab.getByText("events.jsonl holds no start of a run.").waitFor();
     await expect.poll(() => tab.getByRole("img", { name: /as a surface/ }).count()).toBe(0);
+    // A folder without a run takes nothing away; what was given stays while one is in other rooms.
+    await drop(tab, [join(folder, "ref.mrc")]);
+    await tab.getByText("1 file and no run").waitFor();
+    await tab.getByRole("link", { name: "Teach" }).click();
+    await tab.getByRole("link", { name: "The buffer stack" }).waitFor();
+    await tab.getByRole("link", { name: "Monitor" }).click();
+    await tab.getByRole("heading", { name: "before" }).waitFor();
     expect(problems).toEqual([]);
     await tab.context().close();
     server.close();
@@ -397,9 +407,15 @@ describeChromium("monitor", () => {
     cpSync(join(folder, "live"), job, { recursive: true });
     const map = join(job, "run_it004_class001.mrc");
     renameSync(map, `${map}.part`);
+    // Killed ten minutes ago, before it could tell its end.
+    const log = join(job, "events.jsonl");
+    writeFileSync(log, readFileSync(log, "utf8").replace(/.*"kind":"end".*\n/, ""));
+    const then = new Date(Date.now() - 630_000);
+    for (const name of readdirSync(job)) utimesSync(join(job, name), then, then);
     const monitor = await startMonitor({ job, page, port: 0 });
     const { page: tab } = await openPage(browser, monitor.url);
     await tab.getByText("The map cannot be shown").waitFor();
+    expect(await tab.locator(".room-head").textContent()).toMatch(/Running.*Nothing told for 10 min/);
     renameSync(`${map}.part`, map);
     await tab.getByRole("img", { name: /Class 1 as a surface/ }).waitFor();
     expect(await tab.getByText("The map cannot be shown").count()).toBe(0);
@@ -426,6 +442,14 @@ describeChromium("monitor", () => {
       expect(side).toContain("Runs onRELION");
       await tab.getByRole("img", { name: /Class 1 as a surface/ }).waitFor();
       await tab.getByRole("heading", { name: "Angular distribution" }).waitFor();
+      // A copy that was made while RELION wrote: what is whole is shown.
+      const partly = join(folder, "partly");
+      cpSync(job, partly, { recursive: true });
+      const half = readFileSync(join(job, "run_it002_optimiser.star")).subarray(0, 700);
+      writeFileSync(join(partly, "run_it002_optimiser.star"), half);
+      await drop(tab, [partly]);
+      await tab.getByText(/^iteration 2 is left out: run_it002_optimiser\.star/).waitFor();
+      expect(await iterationsShown(tab)).toBe(1);
       expect(problems).toEqual([]);
       await tab.context().close();
       await monitor.close();

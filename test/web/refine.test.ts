@@ -9,6 +9,7 @@ import { runCli } from "../support/cli.js";
 import { buildPage, servePage } from "../support/page.js";
 import {
   atEnd,
+  eventsIn,
   iterationsShown,
   openPage,
   startBuiltIn,
@@ -83,6 +84,12 @@ describeChromium(`refinement in a tab (seed ${seed})`, () => {
       const before = await page.locator(".run-side").textContent();
       await page.waitForTimeout(1500);
       expect(await page.locator(".run-side").textContent()).toBe(before);
+      const pausedAt = await iterationsShown(page);
+      await page.getByRole("button", { name: "Resume" }).click();
+      await expect.poll(() => iterationsShown(page), { timeout: 60_000 }).toBeGreaterThan(pausedAt);
+      await page.getByRole("button", { name: "Pause" }).click();
+      await state(page).filter({ hasText: "Paused" }).waitFor();
+      await page.waitForTimeout(1500);
       const done = await iterationsShown(page);
       expect(done).toBeLessThan(5);
       page.on("dialog", (dialog) => dialog.accept());
@@ -91,6 +98,13 @@ describeChromium(`refinement in a tab (seed ${seed})`, () => {
       await page.getByRole("button", { name: `Continue after iteration ${done}` }).click();
       expect(await atEnd(page, 120_000)).toBe("Finished");
       const files = await storedFiles(page, job);
+      // The pause is no time that a phase took, and no reason to expect that the next iterations take as long.
+      const told = eventsIn(files).flatMap((event) => (event.kind === "iteration" ? [event] : []));
+      const [earlier, later] = [pausedAt, pausedAt + 1].map((n) => told.find((one) => one.iteration === n));
+      const took = Object.values(later?.seconds ?? {}).reduce((sum, seconds) => sum + seconds, 0);
+      const passed = (later?.time ?? 0) - (earlier?.time ?? 0);
+      // It was paused for 1.5 s at least, after what was under way had ended.
+      expect(passed - took).toBeGreaterThan(1.4);
       const at = inNode(files, "reload", ["--runtime", "cpu"]);
       for (const name of ["run_it005_half1_class001.mrc", "run_it005_data.star"])
         expect(files.get(name)?.equals(readFileSync(join(at, name))), name).toBe(true);

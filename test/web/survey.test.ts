@@ -54,6 +54,52 @@ test("images of another box than the STAR file says are a problem", async () => 
   expect(problems[0].message).toBe("noisy.mrcs: images of 32 pixels, but rlnImageSize is 24");
 });
 
+test("images that are not square are a problem, however many pixels they have", async () => {
+  const stack = bytesOf("noisy.mrcs");
+  const header = new DataView(stack.buffer);
+  for (const [word, value] of [
+    [0, 16],
+    [1, 64],
+    [7, 16],
+    [8, 64],
+  ])
+    header.setInt32(4 * word, value, true);
+  const { particles, problems } = await surveyFiles([parts(), given("noisy.mrcs", stack)]);
+  expect(particles).toEqual([]);
+  expect(problems[0].message).toBe("noisy.mrcs: images of 16 x 64 pixels, but rlnImageSize is 32");
+});
+
+test("an image with pixels that are no numbers hides nothing of the others", async () => {
+  const whole = await surveyFiles([parts(), stackOf((_, before) => before)]);
+  const spoilt = await surveyFiles([parts(), stackOf((at, before) => (at < 500 ? Number.NaN : before))]);
+  const [before, after] = [whole.particles[0], spoilt.particles[0]];
+  expect(after.diameter).toBeGreaterThan(0);
+  // One image of many moves the edge by a ring at most: 4 A on both sides, then steps of 5 A.
+  expect(Math.abs((after.diameter ?? 0) - (before.diameter ?? 0))).toBeLessThanOrEqual(15);
+  expect(after.preview?.filter(Number.isNaN)).toHaveLength(500);
+});
+
+test("stacks are found by paths with backslashes", async () => {
+  const text = starText().replaceAll("@noisy.mrcs", "@D:\\set\\Extract\\noisy.mrcs");
+  expect(text).toContain("\\noisy.mrcs");
+  const { particles } = await surveyFiles([
+    given("parts.star", text),
+    given("Extract/noisy.mrcs", bytesOf("noisy.mrcs")),
+    given("Class2D/noisy.mrcs", new Uint8Array(1)),
+  ]);
+  expect(particles[0].missing).toEqual([]);
+});
+
+test("of the iterations of a job the newest comes first", async () => {
+  const names = ["run_it002_data.star", "run_it010_data.star", "run_it009_data.star"];
+  const { particles } = await surveyFiles(names.map((name) => given(name, starText())));
+  expect(particles.map(({ path }) => path)).toEqual([
+    "input/run_it010_data.star",
+    "input/run_it009_data.star",
+    "input/run_it002_data.star",
+  ]);
+});
+
 test("a voltage that the STAR file does not tell is not told", async () => {
   const stack = given("noisy.mrcs", bytesOf("noisy.mrcs"));
   const told = await surveyFiles([parts(), stack]);

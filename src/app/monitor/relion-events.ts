@@ -29,16 +29,34 @@ const numberOf = (table: StarTable | undefined, row: number, ...labels: readonly
 export class RelionJob {
   constructor(private readonly disk: Disk) {}
 
-  /** Events of the iterations that are complete; none where the folder has none. */
+  /**
+   * Events of the iterations that are complete, with a warning of each that is not; none where the folder has none.
+   * @throws UserError or FormatError of the newest iteration where none is complete
+   */
   async events(files: readonly JobFile[]): Promise<JobEvent[]> {
-    const optimisers = newestOfEach(files);
-    const last = optimisers.at(-1);
-    if (last === undefined) return [];
+    const found = newestOfEach(files);
     const present = new Set(files.map(({ name }) => name));
     const iterations: EventOf<"iteration">[] = [];
-    // The start is no iteration.
-    for (const file of optimisers)
-      if (iterationOf(file) > 0) iterations.push(await this.iteration(file, present));
+    const optimisers: JobFile[] = [];
+    const warnings: EventOf<"warning">[] = [];
+    let problem: unknown;
+    for (const file of found) {
+      const number = iterationOf(file);
+      try {
+        // The start is no iteration.
+        if (number > 0) iterations.push(await this.iteration(file, present));
+        optimisers.push(file);
+      } catch (error) {
+        problem = error;
+        const message = `iteration ${number} is left out: ${(error as Error).message}`;
+        warnings.push({ time: file.modified, kind: "warning", message });
+      }
+    }
+    const last = optimisers.at(-1);
+    if (last === undefined) {
+      if (problem !== undefined) throw problem;
+      return [];
+    }
     const optimiser = await this.star(last.name);
     const general = optimiser.get("optimiser_general");
     const model = await this.star(own(general.string("rlnModelStarFile")));
@@ -73,6 +91,7 @@ export class RelionJob {
     const newest = iterations.at(-1);
     return [
       start,
+      ...warnings,
       ...iterations.slice(0, -1),
       ...(newest === undefined ? [] : [{ ...newest, significant: significantOf(particles) }]),
       ...(ended ? [{ time: last.modified, kind: "end", status: "success" } as const] : []),

@@ -137,7 +137,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, served
   if (!pathname.startsWith("/api/")) throw new Refusal(404, "there is no such page");
   checkToken(request.headers["x-cryotile-token"], served.token);
   if (pathname === "/api/files") {
-    const body = JSON.stringify({ job: basename(served.folder), files: await jobFiles(served.folder) });
+    const files = await jobFiles(served.folder);
+    const body = JSON.stringify({ job: basename(served.folder), now: Date.now() / 1000, files });
     response.writeHead(200, { ...headers, "content-type": "application/json" }).end(body);
   } else if (pathname === "/api/file") await sendFile(response, served.folder, searchParams);
   else if (pathname === "/api/arena") await sendArena(response, served.folder);

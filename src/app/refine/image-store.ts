@@ -92,12 +92,9 @@ export class ImageStore implements ImageSource {
     for await (const { first, count, pixels } of readImageBatches(names, (path) => disk.open(path), {
       batchSize: size,
       ahead,
+      box: set.box,
     })) {
       const some = particles.slice(first, first + count);
-      if (pixels.length !== count * area)
-        throw new UserError(
-          `${names[first].path}: images of ${Math.sqrt(pixels.length / count)} pixels, but rlnImageSize is ${set.box}`,
-        );
       for (const [i, p] of some.entries()) {
         const image = pixels.subarray(i * area, (i + 1) * area);
         if (isKept[p] === 0) this.examine(p, image);

@@ -43,7 +43,8 @@ export class RecordReader {
   private readonly starts: StartEvent[] = [];
   private readonly iterations = new Map<number, IterationEvent>();
   private readonly plans = new Map<number, EventOf<"plan">>();
-  private readonly warnings: EventOf<"warning">[] = [];
+  /** By message: a run that is continued warns again of the same particles. */
+  private readonly warnings = new Map<string, EventOf<"warning">>();
   private phase: EventOf<"phase"> | undefined;
   private progress: EventOf<"progress"> | undefined;
   private end: EventOf<"end"> | undefined;
@@ -57,7 +58,7 @@ export class RecordReader {
       this.lastTime = event.time;
     }
     if (event.kind === "plan") this.plans.set(event.iteration, event);
-    else if (event.kind === "warning") this.warnings.push(event);
+    else if (event.kind === "warning") this.warnings.set(event.message, event);
     else if (event.kind === "iteration") this.iterations.set(event.iteration, event);
     else if (event.kind === "end") this.end = event;
     else if (event.kind === "progress") this.progress = event;
@@ -78,7 +79,7 @@ export class RecordReader {
       continued: starts.length - 1,
       iterations: [...iterations.values()].sort((a, b) => a.iteration - b.iteration),
       plans: new Map(plans),
-      warnings: [...warnings],
+      warnings: [...warnings.values()],
       phase,
       progress,
       end,

@@ -1,6 +1,6 @@
 import { Arena, type TraceEvent } from "../arena.js";
 import type { BufferKind, DeviceBuffer } from "../contract.js";
-import { DeviceMemoryError, UnsupportedError } from "../errors.js";
+import { DeviceMemoryError } from "../errors.js";
 import { kernels, moduleBytes, moduleText } from "./module.js";
 import { controlBytes, Pool, type StartWorker } from "./pool.js";
 
@@ -49,7 +49,7 @@ export class CpuDevice {
     this.view = new DataView(memory.buffer, params, paramsBytes);
   }
 
-  /** @throws DeviceMemoryError, UnsupportedError */
+  /** @throws DeviceMemoryError */
   static async open(
     bytes: number,
     threads: number,
@@ -61,8 +61,8 @@ export class CpuDevice {
     const pages = Math.ceil((base + bytes) / pageBytes);
     // The last page stays unused: addresses of ends fit 32 bits.
     if (pages >= 65536)
-      throw new UnsupportedError(
-        `an arena of ${bytes} bytes; WebAssembly addresses 4 GiB, give the cpu runtime at most ${65535 * pageBytes - base}`,
+      throw new DeviceMemoryError(
+        `no room for an arena of ${bytes} bytes: WebAssembly addresses 4 GiB; give the cpu runtime at most ${65535 * pageBytes - base}`,
       );
     const module = await compileModule();
     let memory: WebAssembly.Memory;

@@ -11,11 +11,20 @@ const breathe = (): Promise<void> =>
     channel.port2.postMessage(0);
   });
 
-/** Pauses and stops a run from outside. */
+const clock = performance.now.bind(performance);
+
+/** Pauses and stops a run from outside. The clock of its worker stands still while it is paused: a pause is no time that a phase took. */
 export class Gate {
   private open: Promise<void> | undefined;
   private release: () => void = () => {};
   private stopped = false;
+  /** Milliseconds of the pauses before, and when the one that goes on began. */
+  private paused = 0;
+  private since: number | undefined;
+
+  constructor() {
+    performance.now = () => (this.since ?? clock()) - this.paused;
+  }
 
   pause(): void {
     this.open ??= new Promise((resolve) => {
@@ -24,6 +33,8 @@ export class Gate {
   }
 
   resume(): void {
+    if (this.since !== undefined) this.paused += clock() - this.since;
+    this.since = undefined;
     this.release();
     this.open = undefined;
   }
@@ -42,7 +53,10 @@ export class Gate {
   /** @throws AbortedError as `check` does */
   async pass(): Promise<void> {
     await breathe();
-    while (this.open !== undefined) await this.open;
+    while (this.open !== undefined) {
+      this.since ??= clock();
+      await this.open;
+    }
     this.check();
   }
 }

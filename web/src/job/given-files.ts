@@ -37,9 +37,9 @@ export class GivenFiles {
   }
 }
 
-/** The path, and what is left of it without its first folders. */
+/** The path, and what is left of it without its first folders. STAR files that were made on Windows have backslashes. */
 function ends(path: string): string[] {
-  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  const parts = path.split(/[/\\]/).filter((part) => part !== "" && part !== ".");
   return parts.map((_, first) => parts.slice(first).join("/"));
 }
 

@@ -33,4 +33,6 @@ export type JobMessage =
 
 export type Outcome =
   | { readonly status: "success" | "aborted" }
-  | { readonly status: "failure"; readonly message: string };
+  | { readonly status: "failure"; readonly message: string }
+  /** Another tab works on it. */
+  | { readonly status: "elsewhere" };

@@ -54,11 +54,13 @@ let arena: { readonly capacity: number; readonly alignment: number } | undefined
 function run(start: Start, tell: (message: JobMessage) => void): Promise<Outcome> {
   return navigator.locks.request(lockOf(start.job.id), { ifAvailable: true }, async (lock) => {
     if (lock !== null) return work(start, tell);
-    return { status: "failure", message: "another tab is at work on this refinement; go on there" };
+    return { status: "elsewhere" };
   });
 }
 
-async function work(start: Start, tell: (message: JobMessage) => void): Promise<Outcome> {
+type End = Exclude<Outcome, { status: "elsewhere" }>;
+
+async function work(start: Start, tell: (message: JobMessage) => void): Promise<End> {
   const { job } = start;
   const folder = start.stored
     ? await StoredFolder.open(job.id, true)
@@ -108,7 +110,7 @@ async function attempts(
   folder: JobFolder,
   disk: JobDisk,
   tell: (message: JobMessage) => void,
-): Promise<Outcome> {
+): Promise<End> {
   const before = start.goOn && (await disk.exists(logName)) ? await (await folder.file(logName)).text() : "";
   const append = await folder.append(logName, before.slice(0, before.lastIndexOf("\n") + 1));
   const log: JobHost["log"] = (event) => {
@@ -151,7 +153,7 @@ async function attempts(
       if (!failed) tell({ kind: "notice", text: `report.html was not written: ${messageOf(error)}` });
     }
   };
-  const ended = async (outcome: Outcome): Promise<Outcome> => {
+  const ended = async (outcome: End): Promise<End> => {
     log({ kind: "end", ...outcome });
     await report(outcome.status === "failure");
     return outcome;

@@ -1,4 +1,4 @@
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { LiveTrace } from "../../../src/runtime/live-trace.js";
 
 /** A refinement of this tab, as other rooms see it. */
@@ -11,5 +11,17 @@ export interface Running {
   planned(): number | undefined;
 }
 
+const all = signal<readonly Running[]>([]);
+
+const others = (run: Running): readonly Running[] => all.value.filter((one) => one !== run);
+
+export function began(run: Running): void {
+  all.value = [...others(run), run];
+}
+
+export function ended(run: Running): void {
+  all.value = others(run);
+}
+
 /** The refinement that was started last and has not ended. */
-export const running = signal<Running | undefined>(undefined);
+export const running = computed(() => all.value.at(-1));

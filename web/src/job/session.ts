@@ -1,14 +1,17 @@
+import { basename } from "node:path";
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { proxy, type Remote, wrap } from "comlink";
+import { counted } from "../../../src/app/report/numbers.js";
 import { type JobRecord, RecordReader } from "../../../src/app/report/record.js";
 import { parseEvent } from "../../../src/app/report/schema.js";
+import { UserError } from "../../../src/errors.js";
 import type { LiveTrace } from "../../../src/runtime/live-trace.js";
 import type { RunModel } from "../view/model.js";
 import { logName, StoredFolder } from "./folder.js";
-import type { GivenFile } from "./given-files.js";
+import { type GivenFile, GivenFiles } from "./given-files.js";
 import type { JobMessage, Outcome, StoredJob } from "./job.js";
 import type { JobApi, Start } from "./job.worker.js";
-import { type Running, running } from "./running.js";
+import { began, ended, type Running } from "./running.js";
 import type { RuntimeChoice } from "./words.js";
 
 export type SessionState = "resting" | "running" | "paused" | "stopping" | "success" | "aborted" | "failure";
@@ -22,7 +25,7 @@ export class Session implements RunModel, Running {
   readonly record = signal<JobRecord | undefined>(undefined);
   private readonly written = signal<{ maps: readonly string[]; data: string } | undefined>(undefined);
   readonly live = computed(() => ["running", "paused", "stopping"].includes(this.state.value));
-  private readonly reader = new RecordReader();
+  private reader = new RecordReader();
   private readonly held = new Map<string, Blob>();
   /** What the visitor gave for it in this visit. */
   private readonly input = signal<readonly GivenFile[]>([]);
@@ -51,8 +54,21 @@ export class Session implements RunModel, Running {
     return this.input.value;
   }
 
+  /** @throws UserError where its particles are not among the files */
   give(files: readonly GivenFile[]): void {
+    const { words } = this.job;
+    const particles = words[words.indexOf("--i") + 1];
+    if (new GivenFiles(files).find(particles) === undefined)
+      throw new UserError(
+        `${counted(files.length, "file")} without ${basename(particles)}: give the folder that it was read from`,
+      );
     this.input.value = files;
+  }
+
+  /** Whether the visitor has to give its files again before it can go on. */
+  get needsInput(): boolean {
+    const { job, live, state, given } = this;
+    return !live.value && state.value !== "success" && !job.inputStored && given.length === 0;
   }
 
   get name(): string {
@@ -61,12 +77,18 @@ export class Session implements RunModel, Running {
 
   /** Read what an earlier run left. */
   async load(): Promise<void> {
-    const text = await (await this.file(logName)).text();
-    for (const line of text.split("\n")) this.take(line);
-    this.record.value = this.reader.record();
+    await this.read();
     const end = this.record.value?.end;
     if (end !== undefined) this.state.value = end.status;
     if (end?.status === "failure") this.problem.value = end.message;
+  }
+
+  private async read(): Promise<void> {
+    const text = await (await this.file(logName)).text();
+    this.reader = new RecordReader();
+    for (const line of text.split("\n")) this.take(line);
+    this.written.value = undefined;
+    this.record.value = this.reader.record();
   }
 
   /** What the page makes for it before it begins. */
@@ -79,8 +101,23 @@ export class Session implements RunModel, Running {
     return this.run({ ...start, goOn: false });
   }
 
-  /** Go on from the last finished iteration. */
-  goOn(runtime: RuntimeChoice, memory: number): Promise<void> {
+  /** Go on from the last finished iteration, which another tab may have done meanwhile. */
+  async goOn(runtime: RuntimeChoice, memory: number): Promise<void> {
+    this.state.value = "running";
+    if (this.stored && this.record.value !== undefined) {
+      try {
+        await this.read();
+      } catch {
+        this.problem.value = "What it wrote is not there any more; it was removed in another tab.";
+        this.state.value = "failure";
+        return;
+      }
+      if (this.record.value?.end?.status === "success") {
+        this.problem.value = undefined;
+        this.state.value = "success";
+        return;
+      }
+    }
     return this.run({ ...this.made, given: this.given, runtime, memory, goOn: true });
   }
 
@@ -88,7 +125,7 @@ export class Session implements RunModel, Running {
     const own = new Worker(new URL("./job.worker.ts", import.meta.url), { type: "module", name: "job" });
     const api = wrap<JobApi>(own);
     this.worker = { api, own };
-    running.value = this;
+    began(this);
     this.runtime.value = start.runtime;
     this.memory.value = start.memory;
     this.state.value = "running";
@@ -112,14 +149,14 @@ export class Session implements RunModel, Running {
     );
     own.terminate();
     this.worker = undefined;
-    if (running.value === this) running.value = undefined;
+    ended(this);
     this.stage.value = undefined;
     this.record.value = this.reader.record();
     if (outcome.status === "failure") this.problem.value = outcome.message;
     const { next } = this;
     this.next = undefined;
     if (next !== undefined && outcome.status === "aborted") return this.goOn(next, start.memory);
-    this.state.value = outcome.status;
+    this.state.value = outcome.status === "elsewhere" ? "resting" : outcome.status;
   }
 
   /** Go on elsewhere from the last finished iteration. */

@@ -50,6 +50,10 @@ export async function busyJobs(): Promise<(id: string) => boolean> {
   return (id) => held.some(({ name }) => name === lockOf(id));
 }
 
+/** Waits until no tab works on a job. */
+export const untilFree = (id: string, signal: AbortSignal): Promise<void> =>
+  navigator.locks.request(lockOf(id), { signal }, () => {});
+
 export async function removeJob(id: string): Promise<void> {
   await (await jobsFolder()).removeEntry(id, { recursive: true });
 }

@@ -1,8 +1,7 @@
 import { readParticleSet } from "../../../src/app/refine/inputs.js";
 import type { ParticleSet } from "../../../src/em/particles.js";
-import { UserError } from "../../../src/errors.js";
 import { readImageBatches } from "../../../src/formats/batches.js";
-import { openMrc } from "../../../src/formats/mrc/index.js";
+import { firstNotFinite, openMrc } from "../../../src/formats/mrc/index.js";
 import { blobSource } from "../../../src/formats/source.js";
 import { MemoryFolder } from "./folder.js";
 import { type GivenFile, GivenFiles, JobDisk } from "./given-files.js";
@@ -47,6 +46,10 @@ export interface Survey {
 
 const isNamed = ({ path }: FoundParticles): boolean => /particles[^/]*$/i.test(path);
 
+/** What a refinement wrote at its end comes after all iterations. */
+const iterationOf = ({ path }: FoundParticles): number =>
+  Number(/_it(\d+)_/.exec(path)?.[1] ?? Number.MAX_SAFE_INTEGER);
+
 /** Maps that are looked at, so that a folder of thousands (micrographs are called alike) is not read through. */
 const mostMaps = 64;
 
@@ -74,10 +77,13 @@ export async function surveyFiles(given: readonly GivenFile[]): Promise<Survey> 
     else if (map !== undefined) maps.push(map);
   }
   return {
-    // The file with stacks that are there, of these the one with the most particles, or the one that is called so.
+    // The file with stacks that are there, of these the one with the most particles, or the one that is called so, or the newest iteration.
     particles: particles.sort(
       (a, b) =>
-        a.missing.length - b.missing.length || b.count - a.count || Number(isNamed(b)) - Number(isNamed(a)),
+        a.missing.length - b.missing.length ||
+        b.count - a.count ||
+        Number(isNamed(b)) - Number(isNamed(a)) ||
+        iterationOf(b) - iterationOf(a),
     ),
     maps,
     otherVolumes,
@@ -116,23 +122,23 @@ async function lookAt(
   const some = images.filter((_, p) => p % step === 0).slice(0, looked);
   const profile = radialProfile(box);
   let preview: Float32Array | undefined;
-  for await (const { pixels, first, count: read } of readImageBatches(some, (path) => disk.open(path), {
-    batchSize: 50,
-  })) {
-    const side = Math.sqrt(pixels.length / read);
-    if (side !== box)
-      throw new UserError(`${some[first].path}: images of ${side} pixels, but rlnImageSize is ${box}`);
-    profile.add(pixels);
+  for await (const { pixels } of readImageBatches(some, (path) => disk.open(path), { batchSize: 50, box })) {
+    for (let at = 0; at < pixels.length; at += box ** 2) {
+      const image = pixels.subarray(at, at + box ** 2);
+      // One that is spoilt says nothing about the others.
+      if (firstNotFinite(image) < 0) profile.add(image);
+    }
     preview ??= standardised(pixels.slice(0, previewed * box ** 2));
   }
   const diameter = profileDiameter(profile.variances(), pixelSize);
   return { ...(diameter !== undefined && { diameter }), ...(preview !== undefined && { preview }) };
 }
 
-/** Values with mean 0 and standard deviation 1. */
+/** Values with mean 0 and standard deviation 1, but for those that are no numbers. */
 function standardised(values: Float32Array): Float32Array {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const square = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  const finite = values.filter(Number.isFinite);
+  const mean = finite.reduce((sum, value) => sum + value, 0) / finite.length;
+  const square = finite.reduce((sum, value) => sum + (value - mean) ** 2, 0) / finite.length;
   return values.map((value) => (value - mean) / Math.sqrt(square || 1));
 }
 

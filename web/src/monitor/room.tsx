@@ -1,5 +1,6 @@
 import "./monitor.css";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { duration } from "../../../src/app/report/numbers.js";
 import { FileInput } from "../refine/file-input.js";
 import { type Given, givenByDrop } from "../refine/give.js";
 import { Notice } from "../shell/ui.js";
@@ -10,6 +11,7 @@ import { Watch } from "./watch.js";
 function Watched({ watch }: { readonly watch: Watch }) {
   const record = watch.record.value;
   const problem = watch.problem.value;
+  const quiet = watch.quiet.value;
   const end = record?.end;
   const state =
     end === undefined
@@ -24,6 +26,9 @@ function Watched({ watch }: { readonly watch: Watch }) {
         <p class="quiet" role="status">
           {record === undefined ? "" : state}
         </p>
+        {watch.live.value && quiet > 0 && (
+          <p class="small quiet">Nothing told for {quiet < 60 ? `${quiet} min` : duration(60 * quiet)}</p>
+        )}
       </header>
       {problem !== undefined && <Notice kind="problem">{problem}</Notice>}
       {end?.message !== undefined && <Notice kind="problem">{end.message}</Notice>}
@@ -79,8 +84,11 @@ function Invitation({ onGive }: { readonly onGive: (given: Given) => void }) {
   );
 }
 
+/** A folder that was given is there when the visitor comes back to the room. */
+let given: Watch | undefined;
+
 export default function Monitor() {
-  const [watch, setWatch] = useState<Watch>();
+  const [watch, setWatch] = useState(given);
   const [problem, setProblem] = useState<string>();
   const show = (next: Watch) => {
     setProblem(undefined);
@@ -90,7 +98,14 @@ export default function Monitor() {
     });
     next.start();
   };
-  const give = ({ files }: Given) => show(new Watch(givenSource(files)));
+  const give = ({ files }: Given) => {
+    try {
+      given = new Watch(givenSource(files));
+      show(given);
+    } catch (error) {
+      setProblem((error as Error).message);
+    }
+  };
   useEffect(() => {
     let opened: Watch | undefined;
     let left = false;
@@ -108,8 +123,8 @@ export default function Monitor() {
       event.preventDefault();
       if (event.dataTransfer === null) return;
       try {
-        const given = await givenByDrop(event.dataTransfer);
-        if (given.files.length > 0) give(given);
+        const dropped = await givenByDrop(event.dataTransfer);
+        if (dropped.files.length > 0) give(dropped);
       } catch (error) {
         setProblem((error as Error).message);
       }

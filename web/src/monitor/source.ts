@@ -1,4 +1,6 @@
 import * as v from "valibot";
+import { counted } from "../../../src/app/report/numbers.js";
+import { UserError } from "../../../src/errors.js";
 import { checkTrace, type MemoryTrace } from "../../../src/runtime/trace.js";
 import type { GivenFile } from "../job/given-files.js";
 
@@ -12,18 +14,25 @@ export interface FolderFile {
   readonly modified: number;
 }
 
+/** What a folder holds, and when by the clock of its machine. */
+export interface Listing {
+  readonly now: number;
+  readonly files: readonly FolderFile[];
+}
+
 /** The folder of a job, wherever it is. */
 export interface JobSource {
   readonly name: string;
   /** Whether it may change while one looks. */
   readonly live: boolean;
-  list(): Promise<readonly FolderFile[]>;
+  list(): Promise<Listing>;
   /** A file from a byte on. */
   file(name: string, from?: number): Promise<Blob>;
 }
 
 const listing = v.object({
   job: v.string(),
+  now: v.number(),
   files: v.array(v.object({ name: v.string(), size: v.number(), modified: v.number() })),
 });
 
@@ -52,7 +61,7 @@ export async function openServer(secret: string): Promise<JobSource> {
   return {
     name: job,
     live: true,
-    list: async () => (await list()).files,
+    list,
     file: async (name, from = 0) =>
       (await ask(`file?${new URLSearchParams({ name, from: String(from) })}`, secret)).blob(),
   };
@@ -81,7 +90,10 @@ export async function askArena(): Promise<ArenaAnswer | undefined> {
   }
 }
 
-/** A folder that the visitor gave: what it held then. */
+/**
+ * A folder that the visitor gave: what it held then.
+ * @throws UserError where it holds no run
+ */
 export function givenSource(given: readonly GivenFile[]): JobSource {
   const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/") + 1);
   // Folders of jobs may hold others: of those that hold a run the outermost one is shown.
@@ -90,18 +102,24 @@ export function givenSource(given: readonly GivenFile[]): JobSource {
     .map(({ path }) => folderOf(path))
     .sort((a, b) => a.split("/").length - b.split("/").length || (a < b ? -1 : 1))
     .at(0);
-  const here = given.filter(({ path }) => folder === undefined || folderOf(path) === folder);
+  if (folder === undefined)
+    throw new UserError(
+      `${counted(given.length, "file")} and no run: neither events.jsonl nor run_itNNN_optimiser.star is among them.`,
+    );
+  const here = given.filter(({ path }) => folderOf(path) === folder);
   const files = new Map(here.map(({ file }) => [file.name, file]));
   const parts = (here[0]?.path ?? "").split("/");
   return {
     name: parts.at(-2) ?? "Folder",
     live: false,
-    list: async () =>
-      [...files.values()].map(({ name, size, lastModified }) => ({
+    list: async () => ({
+      now: Date.now() / 1000,
+      files: [...files.values()].map(({ name, size, lastModified }) => ({
         name,
         size,
         modified: lastModified / 1000,
       })),
+    }),
     async file(name, from = 0) {
       const file = files.get(name);
       if (file === undefined) throw new Error(`${name}: is not in the folder`);

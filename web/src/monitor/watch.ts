@@ -14,6 +14,8 @@ const interval = 1000;
 export class Watch implements RunModel {
   readonly record = signal<JobRecord | undefined>(undefined);
   readonly problem = signal<string | undefined>(undefined);
+  /** Minutes, whole ones, since a file of the run was written: one that was killed tells no end. */
+  readonly quiet = signal(0);
   readonly live: ReadonlySignal<boolean>;
   readonly saved = computed(() => {
     const last = this.record.value?.iterations.at(-1);
@@ -44,7 +46,7 @@ export class Watch implements RunModel {
   }
 
   async files(): Promise<string[]> {
-    return (await this.source.list()).map(({ name }) => name).sort();
+    return (await this.source.list()).files.map(({ name }) => name).sort();
   }
 
   /** Look now, and again for as long as the run may change. */
@@ -64,24 +66,29 @@ export class Watch implements RunModel {
   }
 
   private async look(): Promise<void> {
-    const files = await this.source.list();
+    const { files, now } = await this.source.list();
+    const written = files.reduce((last, { modified }) => Math.max(last, modified), 0);
+    this.quiet.value = Math.floor((now - written) / 60);
     const log = files.find(({ name }) => name === logName);
     if (log !== undefined) {
       if (log.size < this.position) this.begin();
       if (log.size > this.position) await this.follow();
+      // A run that begins has told nothing yet, or half a line.
+      if (this.record.value === undefined && (!this.source.live || (this.position > 0 && this.rest === "")))
+        throw new Error(`${logName} holds no start of a run.`);
       return;
     }
-    const optimisers = files.filter(({ name }) => name.endsWith("_optimiser.star"));
-    if (optimisers.length === 0)
+    if (!files.some(({ name }) => name.endsWith("_optimiser.star")))
       throw new Error("The folder holds no run: neither events.jsonl nor run_itNNN_optimiser.star.");
-    const state = JSON.stringify(optimisers);
+    const names = wanted(
+      files.map(({ name }) => name),
+      this.source.live,
+    );
+    const state = JSON.stringify(files.filter(({ name }) => names.includes(name)));
     if (state === this.seen) return;
     const open = async (name: string) => ({ name, file: await this.source.file(name) });
     // STAR files are small beside maps, and the worker asks for no others.
-    const events = await viewWorker().relionEvents(
-      files,
-      await Promise.all(wanted(files.map(({ name }) => name)).map(open)),
-    );
+    const events = await viewWorker().relionEvents(files, await Promise.all(names.map(open)));
     this.begin();
     for (const event of events) this.reader.add(event);
     this.record.value = this.reader.record();
@@ -108,11 +115,11 @@ export class Watch implements RunModel {
   }
 }
 
-/** STAR files that tell of iterations; particles only of the last one, they are large. */
-function wanted(names: readonly string[]): string[] {
+/** STAR files that tell of iterations; from a server particles only of the last one, they are large. */
+function wanted(names: readonly string[], live: boolean): string[] {
   const data = names.filter((name) => name.endsWith("_data.star") && /_it\d+_/.test(name)).sort();
   return [
     ...names.filter((name) => /_it\d+_.*(optimiser|model|sampling)\.star$/.test(name)),
-    ...data.slice(-1),
+    ...(live ? data.slice(-1) : data),
   ];
 }

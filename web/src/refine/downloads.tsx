@@ -11,6 +11,9 @@ function save(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
+/** Milliseconds: Chromium drops what is more than ten downloads in a second. */
+const betweenDownloads = 150;
+
 /** Of the whole run: after every iteration. */
 const wholeRun = Number.POSITIVE_INFINITY;
 const iterationOf = (name: string) => Number(/_it(\d+)_/.exec(name)?.[1] ?? wholeRun);
@@ -48,6 +51,7 @@ export function Downloads({ session }: { readonly session: Session }) {
     for (const name of files) {
       if (folder === undefined) {
         await download(name);
+        await new Promise((later) => setTimeout(later, betweenDownloads));
         continue;
       }
       const file = await (await folder.getFileHandle(name, { create: true })).createWritable();

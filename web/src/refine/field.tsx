@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useId } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 
 /** What ties an input to its name and its hint. */
 export interface FieldIds {
@@ -58,15 +58,22 @@ export function Numeric({
   readonly step: number;
   readonly onChange: (value: number) => void;
 }) {
-  const { onChange, ...input } = rest;
+  const { onChange, value, ...limits } = rest;
+  const input = useRef<HTMLInputElement>(null);
+  useLayoutEffect(() => {
+    const field = input.current;
+    // What is being typed stays as it stands, such as "1." or "1e".
+    if (field !== null && !Object.is(field.valueAsNumber, value)) field.valueAsNumber = value;
+  }, [value]);
   return (
     <Field label={label} {...(unit && { unit })} {...(hint && { hint })}>
       {(ids) => (
         <input
+          ref={input}
           type="number"
           required
           {...ids}
-          {...input}
+          {...limits}
           onInput={({ currentTarget: { valueAsNumber } }) => onChange(valueAsNumber)}
         />
       )}

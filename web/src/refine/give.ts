@@ -7,6 +7,18 @@ export interface Given {
   readonly handles: Handles;
 }
 
+const isStar = ({ path }: GivenFile): boolean => /\.star$/i.test(path);
+
+/** Stacks and maps that are given after their STAR file belong to it; another STAR file begins anew. */
+export function together(before: Given | undefined, now: Given): Given {
+  if (before === undefined || now.files.some(isStar)) return now;
+  const paths = new Set(now.files.map(({ path }) => path));
+  return {
+    files: [...before.files.filter(({ path }) => !paths.has(path)), ...now.files],
+    handles: [...before.handles, ...now.handles],
+  };
+}
+
 /** Files of a folder that was dropped or chosen, with their paths. */
 async function walk(entry: FileSystemEntry, found: GivenFile[]): Promise<void> {
   if (entry.isFile) {

@@ -68,7 +68,8 @@ function Earlier() {
     look().catch(tell);
   }, [now]);
   if (jobs.length === 0) return null;
-  const remove = async (id: string) => {
+  const remove = async (id: string, what: string) => {
+    if (!confirm(`Remove ${what}, with all its files?`)) return;
     if (!heldJobs().some((job) => job.id === id)) await removeJob(id);
     await forgetHandles(id);
     forgetSession(id);
@@ -83,21 +84,19 @@ function Earlier() {
             dateStyle: "medium",
             timeStyle: "short",
           });
+          const what = `${title} of ${when}`;
           return (
             <li key={id}>
               <a href={formatHash("refine", [id])}>{title}</a>
               <span class="quiet">
-                {when}, {counted(iterations, "iteration")}
+                {when}, {counted(iterations, "iteration")} asked for
               </span>
               {busy ? (
                 <span class="small">Running</span>
               ) : (
-                <button type="button" class="plain small" onClick={() => remove(id).catch(tell)}>
+                <button type="button" class="plain small" onClick={() => remove(id, what).catch(tell)}>
                   Remove
-                  <span class="visually-hidden">
-                    {" "}
-                    {title} of {when}
-                  </span>
+                  <span class="visually-hidden"> {what}</span>
                 </button>
               )}
             </li>
@@ -120,14 +119,21 @@ function Back() {
   );
 }
 
-const wishNames = ["particles", "box", "iterations", "seed", "memory"] as const;
+/** Least and largest values, and what they are multiples of. A box of 16 pixels is the smallest that holds the starting resolution. */
+const wishes: Readonly<Record<keyof BuiltInWishes, readonly [number, number, number]>> = {
+  particles: [2, Number.MAX_SAFE_INTEGER, 1],
+  box: [16, Number.MAX_SAFE_INTEGER, 2],
+  iterations: [1, Number.MAX_SAFE_INTEGER, 1],
+  seed: [1, 2 ** 31 - 1, 1],
+  memory: [2, Number.MAX_SAFE_INTEGER, 1],
+};
 
 /** What the address asks for, where it is a number that can be. */
 const wishesOf = (query: URLSearchParams): BuiltInWishes =>
   Object.fromEntries(
-    wishNames.flatMap((name) => {
+    Object.entries(wishes).flatMap(([name, [least, largest, step]]) => {
       const value = Number(query.get(name) ?? Number.NaN);
-      return Number.isSafeInteger(value) && value > 0 ? [[name, value]] : [];
+      return value >= least && value <= largest && value % step === 0 ? [[name, value]] : [];
     }),
   );
 
@@ -148,10 +154,10 @@ export function Landing({ route }: RoomProps) {
       setProblem((error as Error).message);
     }
   };
-  const wishes = wishesOf(route.query);
+  const wished = wishesOf(route.query);
   const start = async () => {
     setStarting(true);
-    await startBuiltIn(wishes, runtimeChoice.value);
+    await startBuiltIn(wished, runtimeChoice.value);
   };
   return (
     <div class="refine-landing">
@@ -167,7 +173,7 @@ export function Landing({ route }: RoomProps) {
             Refine the built-in set
           </button>
           <p class="small quiet">
-            {counted(wishes.particles ?? builtIn.plan.count, "particle")} of {wishes.box ?? builtIn.plan.box}{" "}
+            {counted(wished.particles ?? builtIn.plan.count, "particle")} of {wished.box ?? builtIn.plan.box}{" "}
             pixels, made here from a seed
           </p>
         </div>

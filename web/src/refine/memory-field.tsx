@@ -13,7 +13,7 @@ export function MemoryField({
       label="Memory"
       unit="MB"
       value={value}
-      min={64}
+      min={2}
       max={65_536}
       step={1}
       hint="On the device that computes. Batches and what is kept of all orientations are made to fit it."

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
+import type { GivenFile } from "../job/given-files.js";
 import type { Session } from "../job/session.js";
-import { busyJobs } from "../job/store.js";
+import { busyJobs, untilFree } from "../job/store.js";
 import { formatHash } from "../shell/route.js";
 import { Notice } from "../shell/ui.js";
 import { RunView } from "../view/run-view.js";
@@ -34,17 +35,23 @@ function Controls({ session }: { readonly session: Session }) {
   useEffect(() => {
     keptHandles(session.job.id).then(setKept);
   }, [session]);
-  const again = async (handles: Handles) => {
+  const give = async (files: readonly GivenFile[] | Promise<readonly GivenFile[]>) => {
     try {
-      session.give(await filesOf(handles));
+      session.give(await files);
       setProblem(undefined);
     } catch (error) {
       setProblem((error as Error).message);
     }
   };
-  const needsInput = !live && !session.job.inputStored && session.given.length === 0;
+  const { needsInput } = session;
+  // What was given before may be what it failed for.
+  const asksInput = needsInput || (state === "failure" && !session.job.inputStored);
+  const goOn = (event: Event) => {
+    event.preventDefault();
+    if (!live && !needsInput) session.goOn(runtime, memory);
+  };
   return (
-    <div class="refine-controls">
+    <form class="refine-controls" onSubmit={goOn}>
       {live ? (
         <p class="refine-buttons">
           {state === "paused" ? (
@@ -63,12 +70,12 @@ function Controls({ session }: { readonly session: Session }) {
       ) : (
         !complete && (
           <>
-            {needsInput && (
+            {asksInput && (
               <p>
                 The particles were not copied into this browser. To go on,{" "}
                 {kept !== undefined && (
                   <>
-                    <button type="button" onClick={() => again(kept)}>
+                    <button type="button" onClick={() => give(filesOf(kept))}>
                       read {kept.map(({ name }) => name).join(", ")} again
                     </button>{" "}
                     or{" "}
@@ -78,18 +85,13 @@ function Controls({ session }: { readonly session: Session }) {
                 <FileInput
                   folder
                   label="Folder with the particles of this refinement"
-                  onGive={({ files }) => session.give(files)}
+                  onGive={({ files }) => give(files)}
                 />
               </p>
             )}
             {problem !== undefined && <Notice kind="problem">{problem}</Notice>}
             <p class="refine-buttons">
-              <button
-                type="button"
-                class="primary"
-                disabled={needsInput}
-                onClick={() => session.goOn(runtime, memory)}
-              >
+              <button type="submit" class="primary" disabled={needsInput}>
                 {done === undefined ? "Start again" : `Continue after iteration ${done}`}
               </button>
             </p>
@@ -107,7 +109,7 @@ function Controls({ session }: { readonly session: Session }) {
         />
       )}
       {!complete && !live && <MemoryField value={memory} onChange={setMemory} />}
-    </div>
+    </form>
   );
 }
 
@@ -120,7 +122,13 @@ function Waiting({ session }: { readonly session: Session }) {
         <progress value={stage.done} max={stage.total} aria-label={stage.text} />
       </>
     );
-  return <p class="lead">{session.live.value ? "Reading the particles" : "No map yet"}</p>;
+  const text =
+    session.saved.value !== undefined
+      ? "Reading the map"
+      : session.live.value
+        ? "Reading the particles"
+        : "No map yet";
+  return <p class="lead">{text}</p>;
 }
 
 /** A refinement of this tab, or one that an earlier visit left. */
@@ -132,9 +140,22 @@ export function SessionView({ id }: { readonly id: string }) {
   const resting = typeof session === "object" && session.state.value === "resting";
   const [elsewhere, setElsewhere] = useState(false);
   useEffect(() => {
-    if (!resting) return setElsewhere(false);
-    busyJobs().then((busy) => setElsewhere(busy(id)));
-  }, [resting, id]);
+    setElsewhere(false);
+    if (typeof session !== "object" || !resting) return;
+    const left = new AbortController();
+    const look = async () => {
+      if (!(await busyJobs())(id)) return;
+      setElsewhere(true);
+      await untilFree(id, left.signal);
+      await session.load();
+      setElsewhere(false);
+    };
+    // Who leaves waits no longer.
+    look().catch((error: Error) => {
+      if (!left.signal.aborted) session.problem.value = error.message;
+    });
+    return () => left.abort();
+  }, [session, resting, id]);
   if (session === undefined) return null;
   if (session === "missing")
     return (
@@ -161,7 +182,8 @@ export function SessionView({ id }: { readonly id: string }) {
       )}
       {elsewhere && (
         <Notice>
-          Another tab works on this refinement; here it stands as it was when this page was opened.
+          Another tab works on this refinement; here it stands as it was when this page was opened, until that
+          tab is done.
         </Notice>
       )}
       <RunView

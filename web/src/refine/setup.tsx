@@ -11,13 +11,15 @@ import { Mosaic } from "../view/mosaic.js";
 import { viewWorker } from "../view/viewer.js";
 import { defaultsFor, type SetupChoices, startFor } from "./defaults.js";
 import { Field, Numeric } from "./field.js";
-import type { Given } from "./give.js";
+import { FileInput } from "./file-input.js";
+import { type Given, together } from "./give.js";
 import { MemoryField } from "./memory-field.js";
 import { RuntimeField } from "./runtime-choice.js";
 import { memoryChoice, pending, runtimeChoice, startGiven } from "./state.js";
 
 /** What is wrong with a point group's name, or nothing. */
 function symmetryProblem(name: string): string | undefined {
+  if (name.trim() === "") return "A point group is asked for; C1 is none.";
   try {
     pointGroup(name);
     return undefined;
@@ -29,6 +31,21 @@ function symmetryProblem(name: string): string | undefined {
 
 const shortPath = (path: string) => path.replace(/^input\//, "");
 
+/** Problems that are told; of a folder of many STAR files the rest says nothing new. */
+const mostProblems = 3;
+
+/** What is wrong with the STAR files, those first that hold particles. */
+function problemsOf({ problems }: Survey): string {
+  const without = (message: string) => Number(/holds no particles$/.test(message));
+  const messages = problems.map(({ message }) => shortPath(message));
+  messages.sort((a, b) => without(a) - without(b));
+  const more = messages.length - mostProblems;
+  return [
+    ...messages.slice(0, mostProblems),
+    ...(more > 0 ? [`${counted(more, "more STAR file")} cannot be used either`] : []),
+  ].join("; ");
+}
+
 function Form({ survey, given }: { readonly survey: Survey; readonly given: Given }) {
   const [particles, setParticles] = useState<FoundParticles>(survey.particles[0]);
   const fitting = (set: FoundParticles): FoundMap[] =>
@@ -38,6 +55,7 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
   const [choices, setChoices] = useState<SetupChoices>(() => defaultsFor(particles, fitting(particles)));
   const [keep, setKeep] = useState(false);
   const [problem, setProblem] = useState<string>();
+  const [starting, setStarting] = useState(false);
   const set = (some: Partial<SetupChoices>) => setChoices({ ...choices, ...some });
   const wrongSymmetry = symmetryProblem(choices.symmetry);
   const width = particles.box * particles.pixelSize;
@@ -45,6 +63,7 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
   const others = survey.maps.length + survey.otherVolumes - maps.length;
   const submit = async (event: Event) => {
     event.preventDefault();
+    setStarting(true);
     try {
       await startGiven(
         {
@@ -59,6 +78,7 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
       );
     } catch (error) {
       setProblem((error as Error).message);
+      setStarting(false);
     }
   };
   return (
@@ -126,9 +146,11 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
             max={Math.floor(width)}
             step={1}
             hint={
-              particles.diameter === undefined
-                ? "The images do not tell it: nearly the whole box."
-                : "From the variance of the images around the centre."
+              particles.diameter !== undefined
+                ? "From the variance of the images around the centre."
+                : particles.missing.length > 0
+                  ? "Nearly the whole box: the images could not be looked at."
+                  : "The images do not tell it: nearly the whole box."
             }
             onChange={(diameter) => set({ diameter })}
           />
@@ -142,11 +164,9 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
                 {...ids}
                 value={choices.symmetry}
                 required
+                ref={(input) => input?.setCustomValidity(wrongSymmetry ?? "")}
                 aria-invalid={wrongSymmetry !== undefined}
-                onInput={({ currentTarget }) => {
-                  currentTarget.setCustomValidity(symmetryProblem(currentTarget.value) ?? "");
-                  set({ symmetry: currentTarget.value });
-                }}
+                onInput={({ currentTarget }) => set({ symmetry: currentTarget.value })}
               />
             )}
           </Field>
@@ -252,11 +272,18 @@ function Form({ survey, given }: { readonly survey: Survey; readonly given: Give
           <Notice kind="problem">
             Of {counted(particles.stacks, "stack")}, {particles.missing.length}{" "}
             {particles.missing.length === 1 ? "is" : "are"} not among the files, such as{" "}
-            {particles.missing[0]}. Give a folder that holds them too.
+            {particles.missing[0]}. Drop them here, or choose the folder that holds them:{" "}
+            <FileInput
+              folder
+              label="Folder with the stacks"
+              onGive={(more) => {
+                pending.value = together(given, more);
+              }}
+            />
           </Notice>
         )}
         {problem !== undefined && <Notice kind="problem">{problem}</Notice>}
-        <button type="submit" class="primary" disabled={particles.missing.length > 0}>
+        <button type="submit" class="primary" disabled={starting || particles.missing.length > 0}>
           Refine
         </button>
       </form>
@@ -313,7 +340,7 @@ export function Setup() {
         <Notice kind="problem">
           {survey.problems.length === 0
             ? `There is no STAR file in ${counted(given.files.length, "file")}: give a folder with a particle STAR file and its stacks.`
-            : survey.problems.map(({ message }) => message).join("; ")}
+            : problemsOf(survey)}
         </Notice>
       ) : (
         <Form survey={survey} given={given} />

@@ -30,7 +30,8 @@ export const memoryChoice = signal(usualMemory);
 /** Where new jobs run. */
 export const runtimeChoice = signal<RuntimeChoice>("auto");
 
-const newId = () => new Date().toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
+/** When it began, to the millisecond: another tab may begin one too. */
+const newId = () => new Date().toISOString().slice(0, 23).replace(/[-:.]/g, "").replace("T", "-");
 
 interface NewJob {
   readonly title: string;

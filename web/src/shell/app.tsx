@@ -31,6 +31,12 @@ function ThemeButton() {
   );
 }
 
+// A file that is dropped where no room takes it would be opened instead of the page, which ends what runs in it.
+for (const type of ["dragover", "drop"] as const)
+  addEventListener(type, (event) => {
+    if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+  });
+
 type Loaded = { readonly path: string; readonly Room: ComponentType<RoomProps> };
 
 export function App() {

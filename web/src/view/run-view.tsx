@@ -289,8 +289,8 @@ export function RunView({
             record.warnings[0].message
           ) : (
             <ul>
-              {record.warnings.map(({ message, time }) => (
-                <li key={time}>{message}</li>
+              {record.warnings.map(({ message }) => (
+                <li key={message}>{message}</li>
               ))}
             </ul>
           )}
