@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { planIteration } from "../../src/em/memory.js";
 import { startRefinement } from "../../src/em/refinement.js";
@@ -32,9 +32,9 @@ export async function recordRefinement(): Promise<{ trace: MemoryTrace; planned:
 
 export const traceFile = resolve(import.meta.dirname, "../../web/src/teach/traces/refinement.json");
 
-/** The trace that the page shows. To record it anew, delete it and call this. */
+/** The trace that the page shows; `KEEP_TRACE=1` records it anew. */
 export async function keptTrace(): Promise<string> {
-  if (!existsSync(traceFile)) {
+  if (process.env.KEEP_TRACE !== undefined) {
     const { trace, planned } = await recordRefinement();
     const events = trace.events.map((event) => ({ ...event, time: Math.round(event.time * 1000) / 1000 }));
     writeFileSync(
