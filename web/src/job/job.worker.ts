@@ -50,12 +50,21 @@ const gate = new Gate();
 const recorder = new LiveTraceRecorder();
 let arena: { readonly capacity: number; readonly alignment: number } | undefined;
 
-/** One tab works on a job at a time. */
-function run(start: Start, tell: (message: JobMessage) => void): Promise<Outcome> {
-  return navigator.locks.request(lockOf(start.job.id), { ifAvailable: true }, async (lock) => {
-    if (lock !== null) return work(start, tell);
-    return { status: "elsewhere" };
-  });
+/** One tab works on a job at a time. Messages and the outcome come to the page by different ways: it has all of them before the outcome. */
+async function run(start: Start, tell: (message: JobMessage) => void | Promise<void>): Promise<Outcome> {
+  let told: unknown;
+  const outcome = await navigator.locks.request(
+    lockOf(start.job.id),
+    { ifAvailable: true },
+    async (lock): Promise<Outcome> =>
+      lock === null
+        ? { status: "elsewhere" }
+        : work(start, (message) => {
+            told = tell(message);
+          }),
+  );
+  await told;
+  return outcome;
 }
 
 type End = Exclude<Outcome, { status: "elsewhere" }>;
