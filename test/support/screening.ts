@@ -136,8 +136,8 @@ export interface Exact {
   readonly sum: number;
 }
 
-/** The definition: scores, and the rule of selection. */
-export function exactly(problem: Screening, i: number, fraction = 0.999): Exact {
+/** The definition: scores, and the rule of selection. `told` is the sum of exp(L - max L) that a screen found. */
+export function exactly(problem: Screening, i: number, fraction = 0.999, told?: number): Exact {
   const { size, orientations, slices, images, ctf, weights, translations } = problem;
   const xy = pixelTable(size, "shells");
   const K = xy.length;
@@ -169,18 +169,20 @@ export function exactly(problem: Screening, i: number, fraction = 0.999): Exact 
       variance[o] = power;
     }
   }
-  return { scores, variance, ...selected(scores, fraction) };
+  return { scores, variance, ...selected(scores, fraction, told) };
 }
 
 /**
  * What float32 leaves open: scores (nats) closer than this may change places, and the tail is known up to this part of it. The screen's
- * specification allows 1e-4 nats; a sample's weight near the threshold is about the tail over the samples of a nat.
+ * specification allows 1e-4 nats; a sample's weight near the threshold is about the tail over the samples of a nat. What the screen leaves out
+ * counts in the sum with the screen's errors, so the fraction may be one of the exact sum or of the sum that it found.
  */
 const slack = 1e-4;
 
 function selected(
   scores: Float64Array,
   fraction: number,
+  told: number | undefined,
 ): Pick<Exact, "members" | "certain" | "possible" | "sum"> {
   const falling = scores
     .filter((score) => score > logZero)
@@ -189,15 +191,18 @@ function selected(
   if (falling.length === 0) return { members: [], certain: new Set(), possible: new Set(), sum: 0 };
   const weights = falling.map((score) => Math.exp(score - falling[0]));
   const sum = weights.reduceRight((total, weight) => total + weight, 0);
-  const countOf = (tail: number) => {
+  const countOf = (tail: number, of: number) => {
     let before = 0;
     let count = 0;
-    while (count < weights.length && before <= (1 - tail) * sum) before += weights[count++];
+    while (count < weights.length && before <= (1 - tail) * of) before += weights[count++];
     return count;
   };
   const down = (least: number) => [...scores.keys()].filter((sample) => scores[sample] >= least);
   const tail = 1 - fraction;
-  const [fewest, count, most] = [1 + slack, 1, 1 - slack].map((factor) => countOf(factor * tail));
+  const [less, more] = [Math.min(sum, told ?? sum), Math.max(sum, told ?? sum)];
+  const fewest = countOf((1 + slack) * tail, less);
+  const count = countOf(tail, sum);
+  const most = countOf((1 - slack) * tail, more);
   const lowest = falling[fewest - 1];
   const next = falling.find((score) => score < lowest) ?? logZero;
   return {
