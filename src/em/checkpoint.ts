@@ -4,6 +4,7 @@ import type { HostSums } from "./maximisation.js";
 import type { ParticleState } from "./particles.js";
 import type { IterationReport } from "./run-iteration.js";
 import type { SavedSums } from "./sums.js";
+import { workTime } from "./work-clock.js";
 
 /** What the batches of an iteration have come to so far, on the host. */
 export interface Checkpoint {
@@ -33,7 +34,7 @@ const pieceBytes = 2 ** 24;
  */
 export class Checkpoints {
   private last: { readonly key: string; readonly state: Checkpoint; readonly sums: DeviceSums } | undefined;
-  private taken = performance.now();
+  private taken = workTime();
   private cost = 0;
   private readonly limits: typeof usual;
 
@@ -48,7 +49,7 @@ export class Checkpoints {
 
   /** The checkpoint of an iteration, where the buffers of `runtime` and `batch` are those that it was taken of; any other one is dropped. */
   find(iteration: number, runtime: Runtime, batch: BatchChoice): Checkpoint | undefined {
-    this.taken = performance.now();
+    this.taken = workTime();
     const { last } = this;
     if (last?.state.iteration === iteration && last.key === keyOf(runtime, batch)) return last.state;
     this.last = undefined;
@@ -59,7 +60,7 @@ export class Checkpoints {
   due(buffers: readonly DeviceBuffer[]): boolean {
     const { interval, share, mostBytes } = this.limits;
     const bytes = buffers.reduce((sum, { block }) => sum + block.bytes, 0);
-    return bytes <= mostBytes && performance.now() - this.taken >= Math.max(interval, this.cost / share);
+    return bytes <= mostBytes && workTime() - this.taken >= Math.max(interval, this.cost / share);
   }
 
   /** Read the buffers back and keep them with `state`. */
@@ -69,11 +70,11 @@ export class Checkpoints {
     buffers: readonly DeviceBuffer[],
     state: Checkpoint,
   ): Promise<void> {
-    const begun = performance.now();
+    const begun = workTime();
     const sums: DeviceSums = [];
     for (const buffer of buffers) sums.push(await read(runtime, buffer));
     this.last = { key: keyOf(runtime, batch), state, sums };
-    this.taken = performance.now();
+    this.taken = workTime();
     this.cost = this.taken - begun;
   }
 

@@ -1,3 +1,4 @@
+import { workTime } from "./work-clock.js";
 /** Parts of an iteration that time is counted for. */
 export const phases = [
   "read",
@@ -14,11 +15,11 @@ export type Phase = (typeof phases)[number];
 /** Seconds by phase. */
 export class PhaseClock {
   readonly seconds = Object.fromEntries(phases.map((phase) => [phase, 0])) as Record<Phase, number>;
-  private last = performance.now();
+  private last = workTime();
 
   /** The time since the last call was spent on `phase`. */
   lap(phase: Phase): void {
-    const now = performance.now();
+    const now = workTime();
     this.seconds[phase] += (now - this.last) / 1000;
     this.last = now;
   }

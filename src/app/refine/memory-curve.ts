@@ -1,3 +1,4 @@
+import { workTime } from "../../em/work-clock.js";
 import type { TraceEvent } from "../../runtime/arena.js";
 
 /** Points of a memory curve that are kept. */
@@ -6,10 +7,10 @@ const curvePoints = 240;
 /** The top of the arena over an iteration, thinned to the highest of neighbouring values. */
 export class MemoryCurve {
   private points: [number, number][] = [];
-  private begun = performance.now();
+  private begun = workTime();
 
   readonly onEvent = (event: TraceEvent): void => {
-    this.points.push([(performance.now() - this.begun) / 1000, event.top]);
+    this.points.push([(workTime() - this.begun) / 1000, event.top]);
     if (this.points.length >= 64 * curvePoints) this.points = thin(this.points, 8 * curvePoints);
   };
 
@@ -17,7 +18,7 @@ export class MemoryCurve {
   take(): [number, number][] {
     const curve = thin(this.points, curvePoints);
     this.points = [];
-    this.begun = performance.now();
+    this.begun = workTime();
     return curve;
   }
 }

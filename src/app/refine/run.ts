@@ -4,6 +4,7 @@ import { HeldImages } from "../../em/held-images.js";
 import { largestBatch } from "../../em/memory.js";
 import { halfSets, type RefineContext, type Refinement, startRefinement } from "../../em/refinement.js";
 import { type IterationReport, nextIteration } from "../../em/run-iteration.js";
+import { workTime } from "../../em/work-clock.js";
 import { UserError } from "../../errors.js";
 import type { Disk } from "../../formats/source.js";
 import { angularStep } from "../../geometry/sampling.js";
@@ -204,9 +205,9 @@ async function iterate(
     const name = `iteration ${iteration}${options.autoRefine ? "" : ` of ${last}`}`;
     const progress = host.startProgress?.(name, set.count);
     let lastEvent = 0;
-    let expectation = performance.now();
+    let expectation = workTime();
     let [worked, before] = [0, 0];
-    const begun = performance.now();
+    const begun = workTime();
     curve.take();
     const work = nextIteration(context, state, {
       ...(host.checkpoints === undefined ? {} : { checkpoints: host.checkpoints }),
@@ -219,7 +220,7 @@ async function iterate(
       },
       phase(phase) {
         host.poll();
-        expectation = performance.now();
+        expectation = workTime();
         before = worked;
         progress?.rename(`${name}, ${phase}`);
         host.log({ kind: "phase", iteration, phase });
@@ -228,7 +229,7 @@ async function iterate(
         host.poll();
         worked = done;
         progress?.update(done);
-        const now = performance.now();
+        const now = workTime();
         if (now - lastEvent < 1000 && done < total) return;
         lastEvent = now;
         host.log({
@@ -252,7 +253,7 @@ async function iterate(
     tell(state, told, files, runtime, { host, curve, folder: dirname(args.files.o) });
     await host.saved?.(files);
     const left = state.automation.converged ? 0 : last - iteration;
-    const seconds = ((performance.now() - begun) / 1000) * left;
+    const seconds = ((workTime() - begun) / 1000) * left;
     if (left > 0 && !options.autoRefine)
       print(`${left} iterations left, about ${formatTime(seconds)} at this rate`);
     refuseFailures(told.failed, set, files, iteration);

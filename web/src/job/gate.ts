@@ -1,4 +1,5 @@
 import { AbortedError } from "../../../src/app/refine/run.js";
+import { holdClock, releaseClock } from "../../../src/em/work-clock.js";
 
 const channel = new MessageChannel();
 const waiting: (() => void)[] = [];
@@ -11,20 +12,11 @@ const breathe = (): Promise<void> =>
     channel.port2.postMessage(0);
   });
 
-const clock = performance.now.bind(performance);
-
-/** Pauses and stops a run from outside. The clock of its worker stands still while it is paused: a pause is no time that a phase took. */
+/** Pauses and stops a run from outside. */
 export class Gate {
   private open: Promise<void> | undefined;
   private release: () => void = () => {};
   private stopped = false;
-  /** Milliseconds of the pauses before, and when the one that goes on began. */
-  private paused = 0;
-  private since: number | undefined;
-
-  constructor() {
-    performance.now = () => (this.since ?? clock()) - this.paused;
-  }
 
   pause(): void {
     this.open ??= new Promise((resolve) => {
@@ -33,8 +25,7 @@ export class Gate {
   }
 
   resume(): void {
-    if (this.since !== undefined) this.paused += clock() - this.since;
-    this.since = undefined;
+    releaseClock();
     this.release();
     this.open = undefined;
   }
@@ -54,7 +45,7 @@ export class Gate {
   async pass(): Promise<void> {
     await breathe();
     while (this.open !== undefined) {
-      this.since ??= clock();
+      holdClock();
       await this.open;
     }
     this.check();
