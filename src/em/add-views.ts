@@ -4,7 +4,7 @@ import type { ExpectationBatch, ExpectationCapacity, ExpectationModel } from "./
 import { inRows, type ViewBlock, type Views, viewBlock } from "./views.js";
 
 /** Buffers for the views of a batch, a block at a time. */
-export type ViewBuffers = ReturnType<typeof allocViews>;
+type ViewBuffers = ReturnType<typeof allocViews>;
 
 /** Room for the totals of all views and for one block of them, in the scope that is open. */
 export function allocViews(

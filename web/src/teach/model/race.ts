@@ -22,8 +22,6 @@ export interface RaceRow {
   readonly strategy: ScoreStrategy;
   /** Milliseconds of a pass, by measurement: from the first call to the end of the work, over the passes in between. */
   readonly times: readonly number[];
-  /** Passes in a row of each measurement. */
-  readonly passes: number;
   /** Relative error of some scores against the float64 reference. */
   readonly error: number;
 }
@@ -140,7 +138,7 @@ export async function race(
       const [i, rest] = [Math.floor(at / perParticle), at % perParticle];
       return all[i * orientations * translations + rest];
     });
-    await onRow({ strategy, times, passes, error: relativeError(some, expected) });
+    await onRow({ strategy, times, error: relativeError(some, expected) });
   });
 }
 

@@ -50,14 +50,12 @@ export function Agreement({ all }: { readonly all: Prepared }) {
     const values = { runtime, device, error: told(error), tolerance: decimal(String(tolerance)) };
     rows.push({ error, tolerance, text: fill(agreement.runtime, values) });
   }
-  const farthest = rows.reduce<Compared>(
-    (far, row) => (row.error / row.tolerance <= far.error / far.tolerance ? far : row),
-    { error: 0, tolerance: 1 },
-  );
+  // One that is not a number stays so, and is beyond every tolerance.
+  const farthest = Math.max(...rows.map(({ error, tolerance }) => error / tolerance));
   return (
     <details class="teach-details">
       <summary>
-        {agreement.title} {rows.length > 0 && <Verdict {...farthest} />}
+        {agreement.title} {rows.length > 0 && <Verdict error={farthest} tolerance={1} />}
       </summary>
       <ul>
         <li>{agreement.reference}</li>
